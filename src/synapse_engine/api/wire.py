@@ -1,0 +1,275 @@
+"""The wire: what `/api/*` takes and gives. Times in seconds, memory in MB (10^6 bytes), instants in RFC 3339.
+
+Fields may be added, never changed. Requests reject unknown fields.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from synapse_engine.catalog.model import Kind, Tier
+
+Status = Literal["stopped", "queued", "starting", "running", "stopping", "backoff", "failed"]
+Mb = Annotated[float, Field(description="MB (10^6 bytes)")]
+Seconds = Annotated[float, Field(ge=0, description="seconds")]
+
+
+class Ask(BaseModel):
+    """Base of every request body."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorBody(BaseModel):
+    """Every error of `/api/*`."""
+
+    error: str = Field(description="which case it is; stable, programs may compare it")
+    detail: str = Field(description="what was found, and what to do")
+
+
+class StartedServer(BaseModel):
+    message: str = Field(examples=["Server started for qwen_7b_fast"])
+    model_id: str
+    display_name: str
+    port: int | None = Field(description="null while a start that was not waited for has none yet")
+    status: Literal["started", "already_running", "starting"]
+    startup_time_seconds: Seconds
+
+
+class StoppedServer(BaseModel):
+    message: str = Field(examples=["Server stopped for qwen_7b_fast"])
+    model_id: str
+    display_name: str
+    status: Literal["stopped", "not_running"]
+    shutdown_time_seconds: Seconds
+
+
+class StartAllAsk(Ask):
+    """Every enabled model; or those of a tier; or the given ones, enabled or not."""
+
+    tier: Tier | None = None
+    model_ids: list[str] | None = None
+
+
+class RunningModel(BaseModel):
+    model_id: str
+    display_name: str
+    port: int
+
+
+class FailedModel(BaseModel):
+    model_id: str
+    display_name: str
+    error: str
+    detail: str
+
+
+class StartedAll(BaseModel):
+    message: str = Field(examples=["Started 3/4 servers"])
+    started: int
+    total: int
+    startup_time_seconds: Seconds
+    models: list[RunningModel]
+    failed: list[FailedModel]
+
+
+class StoppedAll(BaseModel):
+    message: str = Field(examples=["Stopped 3 servers"])
+    stopped: int
+    shutdown_time_seconds: Seconds
+    failed: list[FailedModel]
+
+
+class LastError(BaseModel):
+    error: str
+    detail: str
+    at: datetime
+
+
+class ServerOut(BaseModel):
+    model_id: str
+    display_name: str
+    tier: Tier
+    status: Status
+    port: int | None
+    pid: int | None
+    url: str | None
+    node: str = Field(description="where it runs; this machine is `local`")
+    uptime_seconds: int
+    memory_used_mb: Mb = Field(description="resident memory in MB, as top shows it; 0 when there is no process")
+    memory_private_mb: Mb = Field(description="what ending the process would free, in MB")
+    progress: float | None = Field(description="of loading, 0 to 1; null where it is not known")
+    eta_seconds: float | None
+    active_requests: int
+    restarts: int
+    last_error: LastError | None
+    started_at: datetime | None
+
+
+class ServerList(BaseModel):
+    servers: list[ServerOut] = Field(description="every server that is not stopped")
+    total_running: int
+
+
+class LogLines(BaseModel):
+    model_id: str
+    lines: list[str]
+
+
+class Variant(Ask):
+    """A further name of a running model, with its own sampling and system prompt."""
+
+    name: str
+    sampling: dict[str, Any] = {}
+    system_prompt: str | None = None
+    chat_template_kwargs: dict[str, Any] = {}
+
+
+class ModelSettings(BaseModel):
+    """A model's settings. Any other key is a llama-server option under its long name, with underscores
+    (`ctx_size`, `n_gpu_layers`, `cache_type_k`): true and false become `--x` and `--no-x`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    extra_args: list[str] | None = Field(None, description="passed on as they are, last")
+    env: dict[str, str] | None = Field(None, description="added to the server's environment")
+    engine: str | None = Field(None, description="which of several engines runs it")
+    devices: Literal["auto", "cpu"] | list[str] | None = None
+    idle_stop_seconds: Annotated[float, Field(ge=0)] | None = None
+    pinned: bool | None = Field(None, description="never evicted")
+    replicas: Annotated[int, Field(ge=1, le=64)] | None = None
+    autostart: bool | None = Field(None, description="started when the control plane starts")
+    variants: list[Variant] | None = None
+
+
+class ModelOut(BaseModel):
+    model_id: str
+    display_name: str
+    family: str
+    version: str | None
+    variant: str | None
+    architecture: str | None
+    size_b: float | None = Field(description="billions of parameters")
+    quantization: str | None
+    tier: Tier
+    tier_is_override: bool
+    kind: Kind
+    capabilities: list[str] = Field(examples=[["tools", "thinking", "vision"]])
+    context_length: int | None = Field(description="what it was trained for, in tokens")
+    file_path: str
+    file_size_mb: Mb
+    shards: int
+    repo: str | None
+    enabled: bool
+    port: int | None
+    port_is_pinned: bool
+    aliases: list[str]
+    settings: dict[str, Any] = Field(description="those that a person set; see ModelSettings")
+    settings_verified: bool = Field(description="false where no engine was there to check them against")
+    estimated_memory_mb: Mb | None
+    measured_memory_mb: Mb | None
+    missing: bool = Field(description="its file is gone; its choices are kept")
+    problem: str | None = Field(description="why it cannot be launched")
+    status: Status
+    last_error: LastError | None
+    restart_required: bool = Field(description="its server runs with choices that have changed since")
+
+
+class SkippedFile(BaseModel):
+    path: str
+    reason: str
+
+
+class PortRange(BaseModel):
+    start: int
+    end: int
+
+
+class RegistryOut(BaseModel):
+    models: list[ModelOut]
+    scan_paths: list[str]
+    last_scan: datetime | None
+    scan_seconds: float | None
+    scanning: bool
+    port_range: PortRange
+    skipped: list[SkippedFile]
+    notices: list[str] = Field(description="what the person should know, such as a registry file set aside")
+
+
+class ModelEdit(Ask):
+    """What is absent stays; null puts the default back."""
+
+    enabled: bool | None = None
+    tier: Tier | None = None
+    port: int | None = Field(None, description="pins the port; null unpins it")
+    aliases: list[str] | None = None
+    settings: ModelSettings | None = Field(
+        None, description="merged key by key; a key with null goes back to its default; null clears all"
+    )
+
+
+class EnableAsk(Ask):
+    """The given models, or those of a tier, or all."""
+
+    enabled: bool
+    model_ids: list[str] | None = None
+    tier: Tier | None = None
+
+
+class Enabled(BaseModel):
+    message: str = Field(examples=["Enabled 3 models"])
+    changed: int
+    models: list[ModelOut]
+
+
+class Rescanned(BaseModel):
+    message: str = Field(examples=["Found 12 models"])
+    found: int
+    added: int
+    removed: int
+    changed: int
+    scan_seconds: Seconds
+
+
+class DeviceOut(BaseModel):
+    name: str
+    kind: Literal["ram", "gpu"]
+    total_mb: Mb
+    free_mb: Mb
+
+
+class EngineOut(BaseModel):
+    found: bool
+    path: str | None
+    version: str | None
+    problem: str | None
+
+
+class PathsOut(BaseModel):
+    data_dir: str
+    registry: str
+    logs: str
+    scan_paths: list[str]
+
+
+class SystemOut(BaseModel):
+    version: str
+    engine: EngineOut
+    devices: list[DeviceOut]
+    uptime_seconds: float
+    paths: PathsOut
+    refresh_seconds: float
+    port_range: PortRange
+    api_key_required: bool
+
+
+class Health(BaseModel):
+    status: Literal["ok"]
+
+
+class Readiness(BaseModel):
+    status: Literal["ready"]
