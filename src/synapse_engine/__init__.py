@@ -1,5 +1,3 @@
 """Synapse Engine: run all your GGUF models behind one address."""
 
-from importlib.metadata import version
-
-__version__ = version("synapse-engine")
+__version__ = "0.1.0"
