@@ -1,0 +1,1 @@
+"""All servers: what state each is in, and the only way to change it."""

@@ -1,0 +1,1 @@
+"""From a model and its settings to a running llama-server process."""

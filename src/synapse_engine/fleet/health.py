@@ -1,0 +1,37 @@
+"""When a llama-server answers: its `/health`, asked for so often that a ready one is found within milliseconds."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+
+from synapse_engine.launch.base import Process
+
+PROBE_TIMEOUT_SECONDS = 2.0
+POLL_MIN_SECONDS = 0.004
+POLL_MAX_SECONDS = 0.05
+POLL_SHARE_OF_ELAPSED = 0.02
+
+
+async def until_healthy(session: aiohttp.ClientSession, process: Process) -> None:
+    """Return once `/health` is 200 and the process itself is the one that listens there.
+
+    Polls, at first every few milliseconds, later at 2% of the time waited, so that finding out adds
+    little to a short load and costs little in a long one.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while not (await is_healthy(session, process.url) and process.listens()):
+        elapsed = loop.time() - began
+        await asyncio.sleep(min(POLL_MAX_SECONDS, max(POLL_MIN_SECONDS, elapsed * POLL_SHARE_OF_ELAPSED)))
+
+
+async def is_healthy(session: aiohttp.ClientSession, url: str) -> bool:
+    """Whether `/health` answers 200; one that refuses, hangs or breaks off does not."""
+    try:
+        timeout = aiohttp.ClientTimeout(total=PROBE_TIMEOUT_SECONDS)
+        async with session.get(f"{url}/health", timeout=timeout) as response:
+            return response.status == 200
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return False

@@ -1,0 +1,89 @@
+"""The launcher contract: how `fleet` starts, watches and ends a server without knowing where it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What to run for one model.
+
+    argv: the whole command line; env: added to the launcher's own environment.
+    port: where it will listen on the launcher's host; port_is_pinned: a person chose it.
+    api_key: what requests to the server must carry, made anew for each start.
+    weights_bytes: size of all files that it loads, for time limits.
+    """
+
+    model_id: str
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    port: int
+    port_is_pinned: bool
+    api_key: str
+    weights_bytes: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a process takes. resident: as `top` shows it; private: what its end would free."""
+
+    resident_bytes: int
+    private_bytes: int
+
+
+class Process(Protocol):
+    """One server process that a launcher started."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def url(self) -> str:
+        """Where its HTTP answers, without a path: `http://127.0.0.1:8080`."""
+        ...
+
+    @property
+    def node(self) -> str:
+        """The machine it runs on; `local` is this one."""
+        ...
+
+    async def wait(self) -> int | None:
+        """Return once the process is gone: its exit code (negative: the signal), None where unknown."""
+        ...
+
+    def listens(self) -> bool:
+        """Whether this very process, and not a stranger, listens on its port."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to end (SIGTERM). Harmless once it is gone."""
+        ...
+
+    def kill(self) -> None:
+        """End it (SIGKILL). Harmless once it is gone."""
+        ...
+
+    def memory(self) -> Memory | None:
+        """What it takes now; None once it is gone."""
+        ...
+
+
+class Launcher(Protocol):
+    """Where servers run: this machine, or a cluster."""
+
+    async def start(self, command: Command) -> Process:
+        """Spawn the process, logging to a file of its own.
+
+        Raises StartFailed when it cannot be spawned at all. Readiness is the caller's business.
+        """
+        ...
+
+    def port_holder(self, port: int) -> str | None:
+        """Who listens on the port, as `NAME (pid N)`; None where nobody does or it cannot be told."""
+        ...
+
+    async def log_tail(self, model_id: str, lines: int) -> list[str]:
+        """The last lines of the model's log, of its newest start; empty where there is none."""
+        ...

@@ -1,0 +1,186 @@
+"""A model and its settings to llama-server's command line. Pure: everything that it needs is handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from synapse_engine.catalog.model import Kind, Model
+from synapse_engine.errors import InvalidChoice
+from synapse_engine.launch.base import Command
+from synapse_engine.launch.engine import Engine, Flag
+
+# Ours, not llama-server's; the rest of a model's settings are its options under their long names.
+OWN_SETTINGS = frozenset(
+    "extra_args env engine devices idle_stop_seconds pinned replicas autostart variants".split()
+)
+NOT_YET = frozenset("engine devices idle_stop_seconds pinned replicas variants".split())
+RESERVED = frozenset("host port model api_key alias".split())
+RESERVED_ENV = frozenset(
+    "LLAMA_ARG_HOST LLAMA_ARG_PORT LLAMA_ARG_MODEL LLAMA_API_KEY LLAMA_ARG_ALIAS".split()
+)
+
+DEFAULT_CONTEXT_TOKENS = 32_768
+SINGLE_SLOT_BELOW_TOKENS = 16_384
+CACHE_RAM_MAX_MIB = 2_048
+RAM_SHARE_OF_CACHE = 10
+
+
+def check_settings(settings: Mapping[str, Any], engine: Engine | None) -> None:
+    """Refuse, by name, what cannot be taken: reserved, not yet in effect, or unknown to the engine.
+
+    Without an engine the options' names cannot be checked and pass. Raises InvalidChoice.
+    """
+    for name, value in settings.items():
+        if name in NOT_YET:
+            raise InvalidChoice(f"Setting not yet supported: {name}", "It comes with a later version.")
+        if name in OWN_SETTINGS:
+            continue
+        _check_option(name, value, engine)
+    _check_extra_args(settings.get("extra_args") or [], engine)
+    for name in settings.get("env") or {}:
+        if name in RESERVED_ENV:
+            raise _reserved(f"env.{name}")
+
+
+def default_options(model: Model, settings: Mapping[str, Any], ram_bytes: int) -> dict[str, Any]:
+    """What is passed where the person said nothing: context, slots, prompt cache and the kind's flags."""
+    options: dict[str, Any] = {}
+    trained = model.context_length
+    context = settings.get("ctx_size") or min(trained or DEFAULT_CONTEXT_TOKENS, DEFAULT_CONTEXT_TOKENS)
+    if trained is not None:
+        options["ctx_size"] = context
+    if isinstance(context, int) and context < SINGLE_SLOT_BELOW_TOKENS:
+        options["parallel"] = 1
+    if model.kind is Kind.CHAT:
+        options["cache_ram"] = min(CACHE_RAM_MAX_MIB, ram_bytes // RAM_SHARE_OF_CACHE >> 20)
+    else:
+        options["cache_ram"] = 0
+    if model.kind is Kind.EMBEDDING:
+        options["embeddings"] = True
+    if model.kind is Kind.RERANKING:
+        options["reranking"] = True
+    if model.mmproj is not None:
+        options["mmproj"] = model.mmproj
+    return options
+
+
+def build_command(
+    model_id: str,
+    model: Model,
+    settings: Mapping[str, Any],
+    engine: Engine,
+    *,
+    port: int,
+    port_is_pinned: bool,
+    api_key: str,
+    ram_bytes: int,
+) -> Command:
+    """The command line of one server. Defaults that this engine does not know are left out.
+
+    Raises InvalidChoice when a person's setting is not known to the engine any more.
+    """
+    check_settings(settings, engine)
+    chosen = {name: value for name, value in settings.items() if name not in OWN_SETTINGS}
+    defaults = default_options(model, chosen, ram_bytes)
+    options = {name: value for name, value in defaults.items() if engine.flag(name) is not None} | chosen
+    argv = [
+        engine.path,
+        "--model",
+        model.path,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--alias",
+        model_id,
+    ]
+    for name, value in options.items():
+        flag = engine.flag(name)
+        if flag is not None:
+            argv.extend(_option_args(name, value, flag))
+    argv.extend(settings.get("extra_args") or [])
+    return Command(
+        model_id=model_id,
+        argv=tuple(argv),
+        env={**(settings.get("env") or {}), "LLAMA_API_KEY": api_key},
+        port=port,
+        port_is_pinned=port_is_pinned,
+        api_key=api_key,
+        weights_bytes=model.file_size_bytes,
+    )
+
+
+def _option_args(name: str, value: Any, flag: Flag) -> Iterator[str]:
+    spelling = "--" + name.replace("_", "-")
+    if flag.takes_value:
+        yield spelling
+        yield _value_text(value)
+    elif value:
+        yield spelling
+    elif spelling in flag.negations:
+        yield flag.names[-1]
+    elif flag.negations:
+        yield flag.negations[-1]
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ",".join(_value_text(item) for item in value)
+    return str(value)
+
+
+def _check_option(name: str, value: Any, engine: Engine | None) -> None:
+    if name in RESERVED:
+        raise _reserved(name)
+    if not isinstance(value, str | int | float | list):
+        raise InvalidChoice(
+            f"Bad value for {name}", "It takes a text, a number, true, false, or a list of them."
+        )
+    if engine is None or not engine.flags:
+        return
+    flag = engine.flag(name)
+    if flag is None:
+        raise InvalidChoice(
+            f"Unknown setting: {name}",
+            f"{engine.path} does not list --{name.replace('_', '-')} in its --help.",
+        )
+    _check_not_reserved(name, flag)
+    if flag.takes_value == isinstance(value, bool) and not _is_switch_like(flag):
+        takes = f"a value ({flag.hint})" if flag.takes_value else "true or false"
+        raise InvalidChoice(f"Bad value for {name}", f"It takes {takes}.")
+
+
+def _is_switch_like(flag: Flag) -> bool:
+    return "on" in flag.hint and "off" in flag.hint
+
+
+def _check_extra_args(arguments: list[str], engine: Engine | None) -> None:
+    for argument in arguments:
+        spelling = argument.partition("=")[0]
+        if spelling.removeprefix("--").replace("-", "_") in RESERVED and spelling.startswith("--"):
+            raise _reserved(f"extra_args {spelling}")
+        if engine is None or not engine.flags or not spelling.startswith("-"):
+            continue
+        flag = engine.flags.get(spelling)
+        if flag is not None:
+            _check_not_reserved(f"extra_args {spelling}", flag)
+        elif spelling.startswith("--"):
+            raise InvalidChoice(
+                f"Unknown setting: extra_args {spelling}", f"{engine.path} does not list it in its --help."
+            )
+
+
+def _check_not_reserved(name: str, flag: Flag) -> None:
+    if any(spelling.removeprefix("--").replace("-", "_") in RESERVED for spelling in flag.names):
+        raise _reserved(name)
+
+
+def _reserved(name: str) -> InvalidChoice:
+    return InvalidChoice(
+        f"Reserved setting: {name}",
+        "host, port, model, api_key and alias are given by Synapse Engine itself. "
+        "A port is chosen with the model's `port`.",
+    )

