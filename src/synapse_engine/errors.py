@@ -6,15 +6,19 @@
       AmbiguousModelName       409
       PortPinned               409
       StartCancelled           409
+      BadRequest               400
       InvalidChoice            422
       StartFailed              500
         NoFreePort             500
         StartTimedOut          504
+      ServerEnded              500
       NotRunning               503
+      UpstreamFailed           502
       Booting                  503
       EngineNotFound           503
       CouldNotSave             507
       DataFolderInUse          (ends `serve` before it listens)
+      AddressInUse             (the same)
 
 Raised by whoever finds out; mapped to HTTP once, in `api` and `gateway`.
 """
@@ -69,9 +73,7 @@ class PortPinned(SynapseError):
     status = 409
 
     def __init__(self, port: int, model_id: str) -> None:
-        super().__init__(
-            f"Port {port} is pinned to {model_id}", "Pick another port, or free that one first."
-        )
+        super().__init__(f"Port {port} is pinned to {model_id}", "Pick another port, or free that one first.")
 
 
 class StartCancelled(SynapseError):
@@ -80,6 +82,11 @@ class StartCancelled(SynapseError):
 
     def __init__(self, model_id: str) -> None:
         super().__init__("Start cancelled", f"{model_id} was stopped before it was ready.")
+
+
+class BadRequest(SynapseError):
+    code = "bad_request"
+    status = 400
 
 
 class InvalidChoice(SynapseError):
@@ -109,6 +116,16 @@ class StartTimedOut(StartFailed):
     status = 504
 
 
+class ServerEnded(SynapseError):
+    """A running server ended without being asked to."""
+
+    code = "server_ended"
+    status = 500
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("Server ended by itself", detail)
+
+
 class NotRunning(SynapseError):
     code = "model_not_running"
     status = 503
@@ -118,6 +135,16 @@ class NotRunning(SynapseError):
             f"Model is not running: {model_id}",
             f"It is {status}. Press START on its row, or run: synapse start {model_id}",
         )
+
+
+class UpstreamFailed(SynapseError):
+    """The server broke off before the first byte of its answer."""
+
+    code = "upstream_failed"
+    status = 502
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The model's server did not answer", f"{reason}. Its log says more.")
 
 
 class Booting(SynapseError):
@@ -156,4 +183,14 @@ class DataFolderInUse(SynapseError):
         super().__init__(
             f"Data folder {folder} is in use by {holder}",
             "Stop that one first, or give this one a folder of its own with SYNAPSE_DATA_DIR.",
+        )
+
+
+class AddressInUse(SynapseError):
+    code = "address_in_use"
+    status = 500
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(
+            f"Cannot listen on {host}:{port}: {reason}", "Choose another with --port or SYNAPSE_PORT."
         )

@@ -1,0 +1,1 @@
+"""REST for the page, the shell and programs; the web's edge."""

@@ -99,9 +99,7 @@ class ServerOut(BaseModel):
     url: str | None
     node: str = Field(description="where it runs; this machine is `local`")
     uptime_seconds: int
-    memory_used_mb: Mb = Field(
-        description="resident memory in MB, as top shows it; 0 without a process"
-    )
+    memory_used_mb: Mb = Field(description="resident memory in MB, as top shows it; 0 without a process")
     memory_private_mb: Mb = Field(description="what ending the process would free, in MB")
     progress: float | None = Field(description="of loading, 0 to 1; null where it is not known")
     eta_seconds: float | None

@@ -7,7 +7,6 @@ then act on it. A server is registered while it starts, so that a stop reaches a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -17,7 +16,14 @@ from typing import TypeVar
 
 import aiohttp
 
-from synapse_engine.errors import NotRunning, StartCancelled, StartFailed, StartTimedOut, SynapseError
+from synapse_engine.errors import (
+    NotRunning,
+    ServerEnded,
+    StartCancelled,
+    StartFailed,
+    StartTimedOut,
+    SynapseError,
+)
 from synapse_engine.fleet.health import until_healthy
 from synapse_engine.fleet.state import Event, State, next_state
 from synapse_engine.launch.base import Command, Launcher, Process
@@ -178,16 +184,15 @@ class Server:
         began = asyncio.get_running_loop().time()
         self._stops += 1
         life = self._life
-        if life is None:
-            if self.state is State.FAILED:
-                self._move(Event.STOP)
-                self.failure = None
-            return Stopped(was_active=False, seconds=0.0)
-        life.stop_asked.set()
-        if now:
-            life.hurry.set()
-        await self._ended(life)
-        return Stopped(was_active=True, seconds=asyncio.get_running_loop().time() - began)
+        if life is not None:
+            life.stop_asked.set()
+            if now:
+                life.hurry.set()
+            await self._ended(life)
+        if self.state is State.FAILED:
+            self._move(Event.STOP)
+            self.failure = None
+        return Stopped(life is not None, asyncio.get_running_loop().time() - began)
 
     def lease(self) -> Lease:
         """Use of the ready server. Raises NotRunning in any other state."""
@@ -209,9 +214,7 @@ class Server:
         assert life.task is not None
         await asyncio.wait({life.task})
 
-    async def _live(
-        self, life: _Life, prepare: Prepare, turn: AbstractAsyncContextManager[object]
-    ) -> None:
+    async def _live(self, life: _Life, prepare: Prepare, turn: AbstractAsyncContextManager[object]) -> None:
         """From the ask to the end, whichever it is: stopped, failed to start, or ended by itself."""
         try:
             await life.unless_stopped(self._come_up(life, prepare, turn))
@@ -273,7 +276,7 @@ class Server:
         return command.port
 
     async def _until_exit(self) -> None:
-        """Wait while it serves. Raises StartFailed once the process ends by itself."""
+        """Wait while it serves. Raises ServerEnded once the process ends by itself."""
         assert self.process is not None
         exit_code = await self.process.wait()
         lines = await self._launcher.log_tail(self.model_id, SHOWN_LINES)
@@ -315,5 +318,4 @@ class Server:
         await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks)
+        await asyncio.wait(tasks)

@@ -36,6 +36,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.FAILED, Event.ENQUEUE): State.QUEUED,
     (State.FAILED, Event.STOP): State.STOPPED,
     (State.QUEUED, Event.ADMIT): State.STARTING,
+    (State.QUEUED, Event.FAIL): State.FAILED,
     (State.QUEUED, Event.STOP): State.STOPPING,
     (State.STARTING, Event.HEALTHY): State.READY,
     (State.STARTING, Event.FAIL): State.FAILED,

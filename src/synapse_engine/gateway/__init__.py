@@ -1,0 +1,1 @@
+"""The endpoints that speak other products' dialects and route to servers."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,7 @@ class Command:
     port: where it will listen on the launcher's host; port_is_pinned: a person chose it.
     api_key: what requests to the server must carry, made anew for each start.
     weights_bytes: size of all files that it loads, for time limits.
+    settings: those of the person's that it was built from.
     """
 
     model_id: str
@@ -23,6 +25,7 @@ class Command:
     port_is_pinned: bool
     api_key: str
     weights_bytes: int
+    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

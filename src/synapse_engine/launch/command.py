@@ -14,6 +14,7 @@ from synapse_engine.launch.engine import Engine, Flag
 OWN_SETTINGS = frozenset(
     "extra_args env engine devices idle_stop_seconds pinned replicas autostart variants".split()
 )
+SHAPES_COMMAND = frozenset(["extra_args", "env"])
 NOT_YET = frozenset("engine devices idle_stop_seconds pinned replicas variants".split())
 RESERVED = frozenset("host port model api_key alias".split())
 RESERVED_ENV = frozenset(
@@ -41,6 +42,11 @@ def check_settings(settings: Mapping[str, Any], engine: Engine | None) -> None:
     for name in settings.get("env") or {}:
         if name in RESERVED_ENV:
             raise _reserved(f"env.{name}")
+
+
+def launch_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that shape the command: a change to them needs a restart."""
+    return {name: value for name, value in settings.items() if name not in OWN_SETTINGS - SHAPES_COMMAND}
 
 
 def default_options(model: Model, settings: Mapping[str, Any], ram_bytes: int) -> dict[str, Any]:
@@ -108,6 +114,7 @@ def build_command(
         port_is_pinned=port_is_pinned,
         api_key=api_key,
         weights_bytes=model.file_size_bytes,
+        settings=launch_settings(settings),
     )
 
 

@@ -77,23 +77,33 @@ def find_engine(configured: Path | None, search_path: str | None) -> str:
 
 
 class Engines:
-    """Finds the engine and asks it what it accepts, once for each state of its file."""
+    """Finds the engine and asks it what it accepts, once for each state of its file.
+
+    Attribute to read: known, the last one found that can be run, None before and without.
+    """
 
     def __init__(self, configured: Path | None, search_path: str | None = None) -> None:
+        self.known: Engine | None = None
         self._configured = configured
         self._search_path = search_path
-        self._known: dict[tuple[str, int, int], Engine] = {}
+        self._answers: dict[tuple[str, int, int], Engine] = {}
         self._lock = asyncio.Lock()
 
     async def current(self) -> Engine:
         """The engine as it is on disk now. Raises EngineNotFound."""
-        path = find_engine(self._configured, self._search_path)
+        try:
+            path = find_engine(self._configured, self._search_path)
+        except EngineNotFound:
+            self.known = None
+            raise
         stat = os.stat(path)
         key = (path, stat.st_size, stat.st_mtime_ns)
         async with self._lock:
-            if key not in self._known:
-                self._known[key] = await probe(path)
-            return self._known[key]
+            if key not in self._answers:
+                self._answers[key] = await probe(path)
+            engine = self._answers[key]
+        self.known = engine if engine.problem is None else None
+        return engine
 
 
 async def probe(path: str) -> Engine:

@@ -43,15 +43,7 @@ class LocalLauncher:
         return LocalProcess(child, command.port)
 
     def port_holder(self, port: int) -> str | None:
-        try:
-            connections = psutil.net_connections("tcp")
-        except psutil.AccessDenied:
-            return None
-        for connection in connections:
-            if connection.pid and _listens_on(connection, port):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
-        return None
+        return port_holder(port)
 
     async def log_tail(self, model_id: str, lines: int) -> list[str]:
         return await asyncio.to_thread(read_tail, self._log_path(model_id), lines)
@@ -120,8 +112,23 @@ class LocalProcess:
         self._exit_code.set_result(self._child.wait())
 
 
+def port_holder(port: int) -> str | None:
+    """Who listens on the port of this machine, as `NAME (pid N)`; None where it cannot be told."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        return None
+    for connection in connections:
+        if connection.pid and _listens_on(connection, port):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    return None
+
+
 def _listens_on(connection: Any, port: int) -> bool:
-    return connection.status == psutil.CONN_LISTEN and bool(connection.laddr) and connection.laddr.port == port
+    return (
+        connection.status == psutil.CONN_LISTEN and bool(connection.laddr) and connection.laddr.port == port
+    )
 
 
 def _watch(pid: int, on_exit: Callable[[], None]) -> None:

@@ -1,0 +1,28 @@
+"""The web application: guard, errors, routes, page and gateway put together."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+import synapse_engine
+from synapse_engine.api import errors, models, page, servers, system
+from synapse_engine.api.security import Guard
+from synapse_engine.api.services import Services
+
+
+def build_application(services: Services, gateway: APIRouter) -> FastAPI:
+    """Every route over the given services."""
+    app = FastAPI(
+        title="Synapse Engine",
+        version=synapse_engine.__version__,
+        description="Run all your GGUF models behind one address.",
+        redoc_url=None,
+    )
+    app.state.services = services
+    errors.install(app)
+    # The servers' paths come first: `/api/models/{model_id}` would catch `/api/models/servers`.
+    for router in (servers.router, models.router, system.router, gateway):
+        app.include_router(router)
+    page.mount(app)
+    app.add_middleware(Guard, settings=services.settings)
+    return app

@@ -1,0 +1,102 @@
+"""Who may call: Host, Origin and key, checked before any route.
+
+A control plane that starts processes is a shell. A foreign page must not reach it through the person's
+browser (Origin), nor by a name of its own that suddenly means 127.0.0.1 (Host: DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from synapse_engine.api.errors import answer
+from synapse_engine.errors import SynapseError
+from synapse_engine.settings import LOOPBACK_HOSTS, Settings
+
+
+class Refused(SynapseError):
+    """The request may not come in."""
+
+    def __init__(self, status: int, error: str, detail: str) -> None:
+        super().__init__(error, detail)
+        self.status = status
+        self.code = "unauthorized" if status == 401 else "forbidden"
+
+
+class Guard:
+    """ASGI middleware that answers 401 or 403 itself and lets the rest through."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._key = settings.api_key.get_secret_value() if settings.api_key else None
+        self._is_open_to_others = settings.host not in LOOPBACK_HOSTS
+        self._hosts = LOOPBACK_HOSTS | {settings.host} | set(settings.allowed_hosts)
+        self._origins = frozenset(settings.allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._check(scope["path"], Headers(scope=scope))
+        except Refused as refusal:
+            await answer(scope["path"], refusal)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _check(self, path: str, headers: Headers) -> None:
+        host = headers.get("host", "")
+        if not self._is_our_host(host):
+            raise Refused(
+                403, f"Host not allowed: {host}", "SYNAPSE_ALLOWED_HOSTS names the further hosts that are."
+            )
+        origin = headers.get("origin")
+        if origin is not None and not self._is_our_origin(origin, host):
+            raise Refused(
+                403, f"Origin not allowed: {origin}", "SYNAPSE_ALLOWED_ORIGINS names the origins that are."
+            )
+        if self._key is not None and _needs_key(path) and not self._has_key(headers):
+            raise Refused(
+                401,
+                "API key missing or wrong",
+                "Send the value of SYNAPSE_API_KEY as `Authorization: Bearer KEY` or `X-Api-Key: KEY`.",
+            )
+
+    def _is_our_host(self, host: str) -> bool:
+        name = urlsplit(f"//{host}").hostname
+        if name is None:
+            return False
+        # An address cannot be rebound: only a name can be made to mean another machine.
+        return name in self._hosts or (self._is_open_to_others and _is_address(name))
+
+    def _is_our_origin(self, origin: str, host: str) -> bool:
+        if origin in self._origins:
+            return True
+        parts = urlsplit(origin)
+        default_port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+        return bool(parts.netloc) and parts.netloc.removesuffix(default_port) == host.removesuffix(
+            default_port
+        )
+
+    def _has_key(self, headers: Headers) -> bool:
+        assert self._key is not None
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        given = credentials if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        return hmac.compare_digest(given.strip().encode(), self._key.encode())
+
+
+def _needs_key(path: str) -> bool:
+    """All but the page itself, which has to be there to ask for the key, and the health checks."""
+    return path.startswith(("/api/", "/v1/")) or path in ("/docs", "/openapi.json", "/metrics")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

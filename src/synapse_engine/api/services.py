@@ -1,0 +1,33 @@
+"""What the routes work on, wired in `app`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from synapse_engine.catalog.registry import Registry
+from synapse_engine.catalog.scanner import Scanner
+from synapse_engine.datafolder import DataFolder
+from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.launch.engine import Engines
+from synapse_engine.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    folder: DataFolder
+    registry: Registry
+    scanner: Scanner
+    engines: Engines
+    fleet: Fleet
+    began: float  # time.monotonic
+
+
+def _services(request: Request) -> Services:
+    return cast(Services, request.app.state.services)
+
+
+Wired = Annotated[Services, Depends(_services)]

@@ -1,0 +1,65 @@
+"""What the control plane is and stands on, and whether it serves."""
+
+from __future__ import annotations
+
+import time
+
+import psutil
+from fastapi import APIRouter
+
+import synapse_engine
+from synapse_engine.api.errors import documented
+from synapse_engine.api.services import Services, Wired
+from synapse_engine.api.views import megabytes
+from synapse_engine.api.wire import DeviceOut, EngineOut, Health, PathsOut, PortRange, Readiness, SystemOut
+from synapse_engine.errors import Booting, EngineNotFound
+
+router = APIRouter(tags=["system"])
+
+
+@router.get("/health")
+async def health() -> Health:
+    """200 while it serves."""
+    return Health(status="ok")
+
+
+@router.get("/health/ready", responses=documented(503))
+async def ready(services: Wired) -> Readiness:
+    """200 once servers can be started and the first scan has ended."""
+    if not (services.fleet.is_open and services.scanner.first_scan.is_set()):
+        raise Booting
+    return Readiness(status="ready")
+
+
+@router.get("/api/system", responses=documented())
+async def system(services: Wired) -> SystemOut:
+    """Version, engine, memory, folders."""
+    settings, folder = services.settings, services.folder
+    memory = psutil.virtual_memory()
+    return SystemOut(
+        version=synapse_engine.__version__,
+        engine=await _engine(services),
+        devices=[
+            DeviceOut(
+                name="RAM", kind="ram", total_mb=megabytes(memory.total), free_mb=megabytes(memory.available)
+            )
+        ],
+        uptime_seconds=round(time.monotonic() - services.began, 1),
+        paths=PathsOut(
+            data_dir=str(folder.root),
+            registry=str(folder.registry),
+            logs=str(folder.logs),
+            scan_paths=[str(root) for root in services.scanner.roots],
+        ),
+        refresh_seconds=settings.refresh_seconds,
+        port_range=PortRange(start=settings.port_range_start, end=settings.port_range_end),
+        api_key_required=settings.api_key is not None,
+    )
+
+
+async def _engine(services: Services) -> EngineOut:
+    try:
+        engine = await services.engines.current()
+    except EngineNotFound as error:
+        return EngineOut(found=False, path=None, version=None, problem=error.detail)
+    return EngineOut(found=True, path=engine.path, version=engine.version, problem=engine.problem)

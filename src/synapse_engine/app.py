@@ -1,0 +1,170 @@
+"""The only place where objects are wired together; runs the control plane from start to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import psutil
+import uvicorn
+from fastapi import FastAPI
+
+from synapse_engine.api.application import build_application
+from synapse_engine.api.services import Services
+from synapse_engine.catalog.discovery import default_roots
+from synapse_engine.catalog.registry import Registry
+from synapse_engine.catalog.scanner import Scanner
+from synapse_engine.datafolder import DataFolder
+from synapse_engine.errors import AddressInUse, CouldNotSave, EngineNotFound
+from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.fleet.server import Limits
+from synapse_engine.gateway.openai import openai_router
+from synapse_engine.launch.engine import Engines
+from synapse_engine.launch.local import LocalLauncher, port_holder
+from synapse_engine.settings import Settings
+
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CLOSE_CONNECTIONS_SECONDS = 3
+
+log = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None:
+    """Run until a signal ends it; then stop every server, and return.
+
+    Raises AddressInUse, DataFolderInUse and CouldNotSave before anything has begun.
+    """
+    address = f"http://{_bracketed(settings.host)}:{settings.port}"
+    folder = DataFolder(settings.data_dir)
+    with folder.hold(f"synapse serve (pid {os.getpid()}) at {address}"), listen(settings) as listener:
+        async with wire(settings, folder) as (services, application):
+            server = _Server(
+                uvicorn.Config(
+                    application,
+                    log_config=None,
+                    access_log=False,
+                    lifespan="off",
+                    ws="none",
+                    http="httptools",
+                    timeout_graceful_shutdown=CLOSE_CONNECTIONS_SECONDS,
+                )
+            )
+            on_listening(address)
+            serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+            booting = asyncio.create_task(boot(services), name="boot")
+            await _until_ended(services, serving, booting)
+            server.should_exit = True
+            await serving
+
+
+@asynccontextmanager
+async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Services, FastAPI]]:
+    """Every object of the control plane, not yet booted; on leaving, no server is left."""
+    registry = Registry.open(folder.registry)
+    connector = aiohttp.TCPConnector(limit=0)
+    jar = aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, auto_decompress=False) as session:
+        engines = Engines(settings.llama_server_path)
+        fleet = Fleet(
+            registry,
+            LocalLauncher(folder.logs),
+            engines,
+            session,
+            Limits(settings.max_startup_seconds, settings.stop_timeout_seconds, settings.drain_seconds),
+            port_range=range(settings.port_range_start, settings.port_range_end + 1),
+            start_concurrency=settings.start_concurrency,
+            ram_bytes=psutil.virtual_memory().total,
+        )
+        roots = settings.scan_paths + (default_roots(os.environ) if settings.scan_defaults else ())
+        services = Services(
+            settings=settings,
+            folder=folder,
+            registry=registry,
+            scanner=Scanner(registry, roots),
+            engines=engines,
+            fleet=fleet,
+            began=time.monotonic(),
+        )
+        try:
+            yield services, build_application(services, openai_router(registry, fleet, session))
+        finally:
+            await fleet.close(now=True)
+
+
+async def boot(services: Services) -> None:
+    """What is done beside the first answers: know the engine, open the fleet, scan, start what is to start."""
+    try:
+        await services.engines.current()
+    except EngineNotFound as error:
+        log.warning("%s", error)
+    services.fleet.open()
+    for notice in services.registry.notices:
+        log.warning("%s", notice)
+    try:
+        changes = await services.scanner.rescan()
+        log.info("Found %d models in %.2f s", changes.found, services.registry.scan_seconds or 0.0)
+    except CouldNotSave as error:
+        log.error("%s", error)
+    entries = services.registry.entries.values()
+    autostart = [entry.model_id for entry in entries if entry.choices.settings.get("autostart")]
+    if autostart:
+        await services.fleet.start_all(autostart, None)
+
+
+@contextlib.contextmanager
+def listen(settings: Settings) -> Iterator[socket.socket]:
+    """The socket of the page, the API and the gateway. Raises AddressInUse."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        holder = port_holder(settings.port)
+        raise AddressInUse(settings.host, settings.port, holder or error.strerror or str(error)) from error
+    with listener:
+        yield listener
+
+
+async def _until_ended(services: Services, serving: asyncio.Task[None], booting: asyncio.Task[None]) -> None:
+    """Wait for a signal, then stop every server while the page still answers; a second signal kills them."""
+    loop = asyncio.get_running_loop()
+    asked, hurried = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        (hurried if asked.is_set() else asked).set()
+
+    for number in END_SIGNALS:
+        loop.add_signal_handler(number, on_signal)
+    end = asyncio.create_task(asked.wait())
+    await asyncio.wait({end, serving}, return_when=asyncio.FIRST_COMPLETED)
+    end.cancel()
+    booting.cancel()
+    closing = asyncio.create_task(services.fleet.close())
+    hurry = asyncio.create_task(hurried.wait())
+    await asyncio.wait({closing, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    hurry.cancel()
+    if not closing.done():
+        await services.fleet.close(now=True)
+    await closing
+    await asyncio.wait({booting, end, hurry})
+    if not booting.cancelled():
+        booting.result()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the order of ending is ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,32 @@
+"""Keeps the registry in step with the disk: runs discovery in a thread, one scan at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from synapse_engine.catalog.discovery import HeaderCache, scan
+from synapse_engine.catalog.registry import Registry, ScanChanges
+
+
+class Scanner:
+    """The only one who scans. Attributes to read: is_scanning, and `first_scan`, set once one has ended."""
+
+    def __init__(self, registry: Registry, roots: tuple[Path, ...]) -> None:
+        self.roots = roots
+        self.is_scanning = False
+        self.first_scan = asyncio.Event()
+        self._registry = registry
+        self._headers = HeaderCache()
+        self._lock = asyncio.Lock()
+
+    async def rescan(self) -> ScanChanges:
+        """Scan every root and record what was found. Raises CouldNotSave."""
+        async with self._lock:
+            self.is_scanning = True
+            try:
+                found = await asyncio.to_thread(scan, self.roots, self._headers)
+                return await self._registry.record_scan(found)
+            finally:
+                self.is_scanning = False
+                self.first_scan.set()

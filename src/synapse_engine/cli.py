@@ -1,0 +1,257 @@
+"""The shell: `serve` runs the control plane, `doctor` looks around; every other command calls the API."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+import click
+
+import synapse_engine
+from synapse_engine.errors import SynapseError
+
+as_json = click.option("--json", "as_json", is_flag=True, help="For programs: the API's JSON.")
+model_ids = click.argument("names", metavar="[ID]...", nargs=-1)
+
+
+class _Group(click.Group):
+    """Turns our errors into two lines and an exit code of 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SynapseError as error:
+            _fail(error.error, error.detail)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(synapse_engine.__version__, prog_name="synapse")
+def main() -> None:
+    """Run all your GGUF models behind one address."""
+
+
+@main.command()
+@click.option("--host", help="Address to listen on (127.0.0.1).")
+@click.option("--port", type=int, help="Port of the page, the API and the gateway (8000).")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of registry, logs and lock.")
+@click.option("--scan-path", "scan_paths", multiple=True, help="Folder to search for models; repeatable.")
+@click.option("--llama-server", "llama_server_path", help="The llama-server to run.")
+@click.option("--insecure", is_flag=True, default=None, help="Listen on any address without a key.")
+def serve(**flags: Any) -> None:
+    """Run the control plane; Ctrl-C stops it and every server."""
+    from synapse_engine.app import serve as run
+
+    settings = _settings(**{name: value for name, value in flags.items() if value})
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr
+    )
+    _run(
+        run(settings, lambda address: click.echo(f"Synapse Engine is at {address} (Ctrl-C stops everything)"))
+    )
+
+
+@main.command()
+@as_json
+def models(as_json: bool) -> None:
+    """List every model that was found."""
+    registry = _call("GET", "/api/models/registry")
+    if as_json:
+        _print_json(registry)
+        return
+    columns = "model_id display_name size_b quantization tier context_length port status".split()
+    rows = [["x" if m["enabled"] else "", *(m[c] for c in columns)] for m in registry["models"]]
+    headers = ["on", "id", "name", "size (B)", "quantization", "tier", "context", "port", "status"]
+    _print_table(rows, headers, "No models found. `synapse doctor` tells where was looked.")
+    for problem in (m for m in registry["models"] if m["problem"]):
+        click.echo(f"{problem['model_id']}: {problem['problem']}")
+
+
+@main.command()
+@as_json
+def ps(as_json: bool) -> None:
+    """List the servers that are not stopped."""
+    answer = _call("GET", "/api/models/servers")
+    if as_json:
+        _print_json(answer)
+        return
+    columns = "model_id status port pid memory_used_mb uptime_seconds active_requests".split()
+    rows = [[server[column] for column in columns] for server in answer["servers"]]
+    headers = ["id", "status", "port", "pid", "memory (MB)", "uptime (s)", "requests"]
+    _print_table(rows, headers, "No server is running.")
+    for server in answer["servers"]:
+        if error := server["last_error"]:
+            click.echo(f"{server['model_id']}: {error['error']}. {error['detail']}")
+
+
+@main.command()
+@model_ids
+@click.option("--all", "all_", is_flag=True, help="Every enabled model.")
+@as_json
+def start(names: Sequence[str], all_: bool, as_json: bool) -> None:
+    """Start servers and wait until they are ready."""
+    _check_names(names, all_)
+    answer = _call("POST", "/api/models/servers/start-all", None if all_ else {"model_ids": list(names)})
+    if as_json:
+        _print_json(answer)
+    else:
+        for model in answer["models"]:
+            click.echo(f"{model['model_id']} is running on port {model['port']}")
+        for failed in answer["failed"]:
+            click.echo(f"{failed['model_id']}: {failed['error']}. {failed['detail']}", err=True)
+        click.echo(f"{answer['message']} in {answer['startup_time_seconds']:.1f} s")
+    if answer["failed"]:
+        raise SystemExit(1)
+
+
+@main.command()
+@model_ids
+@click.option("--all", "all_", is_flag=True, help="Every server.")
+@click.option("--now", is_flag=True, help="Kill, without waiting for running requests.")
+@as_json
+def stop(names: Sequence[str], all_: bool, now: bool, as_json: bool) -> None:
+    """Stop servers; running requests are let finish first."""
+    _check_names(names, all_)
+    if all_:
+        answers = [_call("POST", "/api/models/servers/stop-all")]
+    else:
+        query = "?now=true" if now else ""
+        answers = [_call("POST", f"/api/models/servers/{_id(name)}/stop{query}") for name in names]
+    if as_json:
+        _print_json(answers[0] if all_ else answers)
+        return
+    for answer in answers:
+        click.echo(answer["message"] if all_ else f"{answer['model_id']}: {answer['status']}")
+
+
+@main.command()
+@model_ids
+@click.option("--all", "all_", is_flag=True, help="Every model that can be launched.")
+@as_json
+def enable(names: Sequence[str], all_: bool, as_json: bool) -> None:
+    """Let START ALL include models."""
+    _set_enabled(names, all_, True, as_json)
+
+
+@main.command()
+@model_ids
+@click.option("--all", "all_", is_flag=True, help="Every model.")
+@as_json
+def disable(names: Sequence[str], all_: bool, as_json: bool) -> None:
+    """Let START ALL leave models out. Running ones go on."""
+    _set_enabled(names, all_, False, as_json)
+
+
+@main.command()
+@as_json
+def rescan(as_json: bool) -> None:
+    """Search every folder again."""
+    answer = _call("POST", "/api/models/rescan")
+    if as_json:
+        _print_json(answer)
+        return
+    click.echo(
+        f"{answer['message']}: {answer['added']} new, {answer['changed']} changed, "
+        f"{answer['removed']} gone, in {answer['scan_seconds']:.2f} s"
+    )
+
+
+@main.command()
+@click.argument("name", metavar="ID")
+@click.option("-n", "--lines", default=200, show_default=True, help="How many of the last lines.")
+@as_json
+def logs(name: str, lines: int, as_json: bool) -> None:
+    """Show a server's log, of its newest start."""
+    answer = _call("GET", f"/api/models/servers/{_id(name)}/logs?tail={lines}")
+    if as_json:
+        _print_json(answer)
+        return
+    for line in answer["lines"]:
+        click.echo(line)
+
+
+@main.command()
+@as_json
+def doctor(as_json: bool) -> None:
+    """Tell what is found, what is missing, and what to do."""
+    from synapse_engine.doctor import examine
+
+    findings = list(examine(_settings()))
+    if as_json:
+        _print_json({"findings": [finding.as_json() for finding in findings]})
+    else:
+        for finding in findings:
+            click.echo(f"{finding.verdict:<8}{finding.subject}: {finding.found}")
+            if finding.advice:
+                click.echo(f"        {finding.advice}")
+    if any(finding.verdict == "missing" for finding in findings):
+        raise SystemExit(1)
+
+
+def _settings(**flags: Any) -> Any:
+    from pydantic import ValidationError
+
+    from synapse_engine.settings import Settings
+
+    try:
+        return Settings(**flags)
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(map(str, p['loc'])) or 'settings'}: {p['msg'].removeprefix('Value error, ')}"
+            for p in error.errors()
+        ]
+        _fail("Settings cannot be taken", "\n".join(lines))
+
+
+def _run(work: Any) -> None:
+    import asyncio
+
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
+
+
+def _call(method: str, path: str, body: object = None) -> Any:
+    from synapse_engine.client import Client
+
+    return Client(_settings()).call(method, path, body)
+
+
+def _id(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _set_enabled(names: Sequence[str], all_: bool, enabled: bool, as_json: bool) -> None:
+    _check_names(names, all_)
+    body: dict[str, Any] = {"enabled": enabled} | ({} if all_ else {"model_ids": list(names)})
+    answer = _call("POST", "/api/models/enable", body)
+    if as_json:
+        _print_json(answer)
+    else:
+        click.echo(answer["message"])
+
+
+def _check_names(names: Sequence[str], all_: bool) -> None:
+    if bool(names) == all_:
+        raise click.UsageError("Name models, or say --all.")
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+def _print_table(rows: Iterable[Sequence[object]], headers: Sequence[str], empty: str) -> None:
+    from tabulate import tabulate
+
+    rows = list(rows)
+    click.echo(tabulate(rows, headers=headers, missingval="-") if rows else empty)
+
+
+def _fail(error: str, detail: str) -> NoReturn:
+    click.echo(f"{error}\n{detail}", err=True)
+    raise SystemExit(1)

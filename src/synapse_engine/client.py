@@ -1,0 +1,59 @@
+"""The shell's way to the control plane: its API over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from synapse_engine.errors import SynapseError
+from synapse_engine.settings import Settings
+
+CONNECT_SECONDS = 5.0
+
+
+class Unreachable(SynapseError):
+    """No control plane answers where the settings say that it is."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"No control plane answers at {address}", "Start it with: synapse serve")
+
+
+class Answered(SynapseError):
+    """The control plane answered with an error."""
+
+
+class Client:
+    """Calls `/api/*`. A start may take minutes, so an answer is waited for without a limit."""
+
+    def __init__(self, settings: Settings) -> None:
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(settings.host, settings.host)
+        self._address = f"http://{host}:{settings.port}"
+        headers = {}
+        if settings.api_key is not None:
+            headers["Authorization"] = f"Bearer {settings.api_key.get_secret_value()}"
+        self._http = httpx.Client(
+            base_url=self._address,
+            headers=headers,
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
+            trust_env=False,
+        )
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """The answer's JSON. Raises Unreachable, Answered."""
+        try:
+            response = self._http.request(method, path, json=body)
+        except httpx.TransportError as error:
+            raise Unreachable(self._address) from error
+        if response.is_error:
+            problem = _problem(response)
+            raise Answered(problem["error"], problem["detail"])
+        return response.json()
+
+
+def _problem(response: httpx.Response) -> dict[str, str]:
+    try:
+        body = response.json()
+        return {"error": str(body["error"]), "detail": str(body["detail"])}
+    except (ValueError, KeyError, TypeError):
+        return {"error": f"HTTP {response.status_code}", "detail": response.text[:500]}

@@ -1,0 +1,45 @@
+"""The data folder: where things are in it, and the lock that lets one control plane use it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from synapse_engine.errors import CouldNotSave, DataFolderInUse
+
+
+class DataFolder:
+    """Paths of what the control plane keeps. Made on first use, readable by its owner alone."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.registry = root / "model_registry.json"
+        self.logs = root / "logs"
+        self._lock = root / "lock"
+
+    @contextmanager
+    def hold(self, holder: str) -> Iterator[None]:
+        """Keep every other control plane out for as long as it is entered, even by a crash.
+
+        holder: what a second one is told, such as `synapse serve (pid 12) at http://127.0.0.1:8000`.
+        Raises DataFolderInUse, CouldNotSave.
+        """
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise CouldNotSave(str(self.root), error.strerror or str(error)) from error
+        with os.fdopen(descriptor, "r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DataFolderInUse(str(self.root), file.read().strip() or "another process") from None
+            file.truncate()
+            file.write(holder)
+            file.flush()
+            yield
+            file.seek(0)
+            file.truncate()

@@ -1,0 +1,156 @@
+"""All servers: start, stop, start all, stop all, and leases on the ready ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+
+import aiohttp
+
+from synapse_engine.catalog.model import Tier
+from synapse_engine.catalog.registry import Entry, Registry
+from synapse_engine.errors import Booting, NotRunning, SynapseError
+from synapse_engine.fleet.preparation import Preparation
+from synapse_engine.fleet.server import Lease, Limits, Server, Started, Stopped
+from synapse_engine.fleet.state import State
+from synapse_engine.fleet.turns import Turns, start_order
+from synapse_engine.launch.base import Command, Launcher
+from synapse_engine.launch.command import launch_settings
+from synapse_engine.launch.engine import Engines
+
+INACTIVE = (State.STOPPED, State.FAILED)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one model in a start-all or stop-all: a result, or the error in its place."""
+
+    entry: Entry
+    result: Started | Stopped | SynapseError
+
+
+class Fleet:
+    """Every server by model id. It is open once what an earlier run left behind has been seen to."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        launcher: Launcher,
+        engines: Engines,
+        session: aiohttp.ClientSession,
+        limits: Limits,
+        *,
+        port_range: range,
+        start_concurrency: int,
+        ram_bytes: int,
+    ) -> None:
+        self._registry = registry
+        self._launcher = launcher
+        self._session = session
+        self._limits = limits
+        self._preparation = Preparation(
+            registry, engines, port_range=port_range, ram_bytes=ram_bytes, is_active=self._is_active
+        )
+        self._turns = Turns(start_concurrency)
+        self._servers: dict[str, Server] = {}
+        self.is_open = False
+
+    @property
+    def servers(self) -> Mapping[str, Server]:
+        """Every server that was ever asked for, by model id; a model that is absent is stopped."""
+        return self._servers
+
+    def open(self) -> None:
+        """Let starts, stops and leases begin."""
+        self.is_open = True
+
+    async def close(self, *, now: bool = False) -> None:
+        """Refuse what is new, stop everything, and return once no process is left."""
+        self.is_open = False
+        await asyncio.gather(*(server.stop(now=now) for server in self._servers.values()))
+
+    async def start(self, model_id: str) -> Started:
+        """Start one model, at once. Raises what made it fail; see errors."""
+        self._check_open()
+        return await self._start(self._registry.get(model_id), nullcontext())
+
+    async def stop(self, model_id: str, *, now: bool = False) -> Stopped:
+        """Stop one model; one that does not run is no error. Raises ModelNotFound."""
+        self._check_open()
+        self._registry.get(model_id)
+        server = self._servers.get(model_id)
+        return await server.stop(now=now) if server else Stopped(was_active=False, seconds=0.0)
+
+    async def start_all(self, model_ids: Sequence[str] | None, tier: Tier | None) -> list[Outcome]:
+        """Start the given models, or every enabled one, smallest first and a few at a time.
+
+        A failure of one never blocks another. Raises ModelNotFound before anything starts.
+        """
+        self._check_open()
+        if model_ids is None:
+            entries = [entry for entry in self._registry.entries.values() if entry.choices.enabled]
+        else:
+            entries = [self._registry.get(model_id) for model_id in dict.fromkeys(model_ids)]
+        chosen = sorted((e for e in entries if tier is None or e.tier is tier), key=start_order)
+        return await _outcomes(
+            (entry, self._start(entry, self._turns.turn(start_order(entry)))) for entry in chosen
+        )
+
+    async def stop_all(self) -> list[Outcome]:
+        """Stop every server, all at once."""
+        self._check_open()
+        return await _outcomes(
+            (self._registry.get(model_id), server.stop()) for model_id, server in self._servers.items()
+        )
+
+    def lease(self, model_id: str) -> Lease:
+        """Use of a ready server. Raises Booting, NotRunning."""
+        self._check_open()
+        server = self._servers.get(model_id)
+        if server is None:
+            raise NotRunning(model_id, State.STOPPED)
+        return server.lease()
+
+    async def log_tail(self, model_id: str, lines: int) -> list[str]:
+        """The last lines of a model's newest log. Raises ModelNotFound."""
+        self._registry.get(model_id)
+        return await self._launcher.log_tail(model_id, lines)
+
+    def restart_required(self, entry: Entry) -> bool:
+        """Whether its server runs with choices that have changed since."""
+        server = self._servers.get(entry.model_id)
+        if server is None or server.command is None or server.state in INACTIVE:
+            return False
+        choices = entry.choices
+        moved = choices.port_is_pinned and choices.port != server.command.port
+        return moved or launch_settings(choices.settings) != server.command.settings
+
+    def _check_open(self) -> None:
+        if not self.is_open:
+            raise Booting
+
+    def _is_active(self, model_id: str) -> bool:
+        server = self._servers.get(model_id)
+        return server is not None and server.state not in INACTIVE
+
+    async def _start(self, entry: Entry, turn: AbstractAsyncContextManager[object]) -> Started:
+        model_id = entry.model_id
+        if model_id not in self._servers:
+            self._servers[model_id] = Server(model_id, self._launcher, self._session, self._limits)
+
+        async def prepare(strangers: frozenset[int]) -> Command:
+            return await self._preparation.prepare(model_id, strangers)
+
+        return await self._servers[model_id].ensure_ready(prepare, turn)
+
+
+async def _outcomes(work: Iterable[tuple[Entry, Awaitable[Started | Stopped]]]) -> list[Outcome]:
+    async def outcome(entry: Entry, awaitable: Awaitable[Started | Stopped]) -> Outcome:
+        try:
+            return Outcome(entry, await awaitable)
+        except SynapseError as error:
+            return Outcome(entry, error)
+
+    return list(await asyncio.gather(*(outcome(entry, awaitable) for entry, awaitable in work)))

@@ -1,0 +1,99 @@
+"""What must hold before a server is spawned, and the command that comes of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from synapse_engine.catalog.registry import Choices, Entry, Registry
+from synapse_engine.errors import InvalidChoice, ModelFileMissing, StartFailed
+from synapse_engine.fleet.ports import Holding, plan_port
+from synapse_engine.launch.base import Command
+from synapse_engine.launch.command import build_command
+from synapse_engine.launch.engine import Engines
+
+
+class Preparation:
+    """Checks file and engine, claims the port in the registry, builds the command line."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        engines: Engines,
+        *,
+        port_range: range,
+        ram_bytes: int,
+        is_active: Callable[[str], bool],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._registry = registry
+        self._engines = engines
+        self._port_range = port_range
+        self._ram_bytes = ram_bytes
+        self._is_active = is_active
+        self._clock = clock
+
+    async def prepare(self, model_id: str, strangers: frozenset[int]) -> Command:
+        """The command of the next attempt, given the ports that strangers were found on.
+
+        Raises ModelFileMissing, StartFailed, EngineNotFound, NoFreePort.
+        """
+        model = self._registry.get(model_id).model
+        for path in model.files:
+            if not os.path.exists(path):
+                raise ModelFileMissing(model_id, path)
+        if model.problem is not None:
+            raise StartFailed(model.problem)
+        engine = await self._engines.current()
+        if engine.problem is not None:
+            raise StartFailed(engine.problem)
+        port, choices = await self._claim_port(model_id, strangers)
+        try:
+            return build_command(
+                model_id,
+                model,
+                choices.settings,
+                engine,
+                port=port,
+                port_is_pinned=choices.port_is_pinned,
+                api_key=secrets.token_urlsafe(24),
+                ram_bytes=self._ram_bytes,
+            )
+        except InvalidChoice as error:
+            raise StartFailed(f"{error.error}. {error.detail}") from error
+
+    async def _claim_port(self, model_id: str, strangers: frozenset[int]) -> tuple[int, Choices]:
+        """Write the model's port into the registry; a port taken over leaves its old holder there."""
+
+        def claim(entries: Mapping[str, Entry]) -> dict[str, Choices]:
+            port = plan_port(model_id, self._holdings(entries), self._port_range, strangers)
+            changed = {
+                other_id: msgspec.structs.replace(other.choices, port=None)
+                for other_id, other in entries.items()
+                if other.choices.port == port and other_id != model_id
+            }
+            own = entries[model_id].choices
+            changed[model_id] = msgspec.structs.replace(own, port=port, last_started_at=self._clock())
+            return changed
+
+        await self._registry.edit(claim)
+        choices = self._registry.get(model_id).choices
+        assert choices.port is not None
+        return choices.port, choices
+
+    def _holdings(self, entries: Mapping[str, Entry]) -> list[Holding]:
+        return [
+            Holding(
+                model_id,
+                entry.choices.port,
+                entry.choices.port_is_pinned,
+                self._is_active(model_id),
+                entry.choices.last_started_at,
+            )
+            for model_id, entry in entries.items()
+            if entry.choices.port is not None
+        ]
