@@ -1,0 +1,73 @@
+import { useDeferredValue, useMemo, useState } from "react";
+import { Banner } from "../components/banner";
+import { useChangeAnnouncements } from "../features/models/changes";
+import { Empty } from "../features/models/empty";
+import { thatFit } from "../features/models/fits";
+import { ModelTable } from "../features/models/model-table";
+import { found, type Order, ordered } from "../features/models/order";
+import { moves, useRegistry, useServers } from "../features/models/queries";
+import { SearchAndSort } from "../features/models/search";
+import { Skipped } from "../features/models/skipped";
+import { Announcement, Toolbar } from "../features/models/toolbar";
+import { ConnectionBanner, EngineBanner } from "../features/system/banners";
+import { useSystem } from "../features/system/queries";
+import type { Registry, Server, System } from "../lib/api";
+import { Masthead } from "./masthead";
+
+export function ModelManagement() {
+  const system = useSystem();
+  const refreshSeconds = system.data?.refresh_seconds ?? 30;
+  const registry = useRegistry(refreshSeconds);
+  const servers = useServers(refreshSeconds, moves(registry.data));
+  useChangeAnnouncements(registry.data?.models);
+  return (
+    <>
+      <Masthead system={system.data} models={registry.data?.models ?? []} />
+      <main>
+        <ConnectionBanner failure={registry.error} />
+        <EngineBanner system={system.data} />
+        {registry.data?.notices.map((notice) => (
+          <Banner key={notice} tone="warn" title={notice} />
+        ))}
+        {registry.data && <Models registry={registry.data} servers={servers} system={system.data} />}
+        {registry.isPending && <p className="looking">Asking the control plane…</p>}
+      </main>
+    </>
+  );
+}
+
+interface ModelsProps {
+  registry: Registry;
+  servers: ReadonlyMap<string, Server>;
+  system: System | undefined;
+}
+
+function Models({ registry, servers, system }: ModelsProps) {
+  const [search, setSearch] = useState("");
+  const [order, setOrder] = useState<Order>({ by: "name", descending: false });
+  const wanted = useDeferredValue(search);
+  const { models } = registry;
+  const shown = useMemo(
+    () => ordered(found(models, wanted), order, servers),
+    [models, wanted, order, servers],
+  );
+  const fitting = useMemo(() => thatFit(models, system?.devices ?? []), [models, system?.devices]);
+  return (
+    <>
+      <div className="controls">
+        <Toolbar models={models} fitting={fitting} />
+        {models.length > 0 && (
+          <SearchAndSort search={search} onSearch={setSearch} order={order} onOrder={setOrder} />
+        )}
+      </div>
+      <Announcement />
+      {models.length === 0 ? (
+        <Empty registry={registry} />
+      ) : (
+        <ModelTable models={shown} servers={servers} order={order} onOrder={setOrder} />
+      )}
+      {models.length > 0 && shown.length === 0 && <p className="looking">No model matches “{wanted}”.</p>}
+      <Skipped registry={registry} />
+    </>
+  );
+}

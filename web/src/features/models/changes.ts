@@ -1,0 +1,30 @@
+import { useEffect, useRef } from "react";
+import type { Model, Status } from "../../lib/api";
+import { announce } from "./notes";
+
+/** Says what became of the servers, whoever started or stopped them. */
+export function useChangeAnnouncements(models: Model[] | undefined): void {
+  const before = useRef<ReadonlyMap<string, Status> | null>(null);
+  useEffect(() => {
+    if (models === undefined) return;
+    const changed = before.current === null ? [] : models.filter((model) => isNews(before.current, model));
+    before.current = new Map(models.map((model) => [model.model_id, model.status]));
+    const news = changed.map(newsOf);
+    if (news.length > 0)
+      announce(
+        news.join(". "),
+        changed.some((model) => model.status === "failed"),
+      );
+  }, [models]);
+}
+
+function isNews(before: ReadonlyMap<string, Status> | null, model: Model): boolean {
+  const was = before?.get(model.model_id);
+  return was !== undefined && was !== model.status && ["running", "failed", "backoff"].includes(model.status);
+}
+
+function newsOf(model: Model): string {
+  if (model.status === "running") return `${model.display_name} is running on port ${model.port}`;
+  if (model.status === "backoff") return `${model.display_name} ended and will be restarted`;
+  return `${model.display_name} failed: ${model.last_error?.error ?? "no reason was given"}`;
+}

@@ -1,0 +1,43 @@
+import { Banner } from "../../components/banner";
+import type { System } from "../../lib/api";
+import { ApiError, Unreachable } from "../../lib/http";
+
+/** Said when the last look at the control plane failed; goes away by itself. */
+export function ConnectionBanner({ failure }: { failure: Error | null }) {
+  if (failure === null) return null;
+  if (failure instanceof Unreachable) {
+    return (
+      <Banner tone="bad" title="The control plane is unreachable">
+        What is shown may be out of date. Trying again every few seconds. If it does not run, start it with{" "}
+        <code>synapse serve</code>. Models that were kept loaded are not affected.
+      </Banner>
+    );
+  }
+  if (failure instanceof ApiError && failure.status === 401) {
+    return (
+      <Banner tone="warn" title="An API key is needed">
+        {failure.detail || "Reload the page to enter it."}
+      </Banner>
+    );
+  }
+  const { error, detail } = failure instanceof ApiError ? failure : { error: failure.message, detail: "" };
+  return (
+    <Banner tone="bad" title={error}>
+      {detail}
+    </Banner>
+  );
+}
+
+/** Without llama-server nothing can start: what is wrong, and the command that helps. */
+export function EngineBanner({ system }: { system: System | undefined }) {
+  if (system === undefined || system.engine.found) return null;
+  return (
+    <Banner tone="bad" title="llama-server not found: models cannot start">
+      {system.engine.problem && <p>{system.engine.problem}</p>}
+      <p>
+        Install one: <code>pip install 'synapse-engine[engine]'</code> (Linux x86-64) or your package
+        manager's llama.cpp, or set <code>LLAMA_SERVER_PATH</code> to its file.
+      </p>
+    </Banner>
+  );
+}

@@ -1,0 +1,61 @@
+import type { components } from "./api.gen";
+import { request } from "./http";
+
+type Schemas = components["schemas"];
+
+export type Model = Schemas["ModelOut"];
+export type Server = Schemas["ServerOut"];
+export type Status = Model["status"];
+export type Tier = Model["tier"];
+export type Registry = Schemas["RegistryOut"];
+export type ServerList = Schemas["ServerList"];
+export type System = Schemas["SystemOut"];
+export type ModelEdit = Schemas["ModelEdit"];
+export type StartedServer = Schemas["StartedServer"];
+export type StoppedServer = Schemas["StoppedServer"];
+export type StartedAll = Schemas["StartedAll"];
+export type StoppedAll = Schemas["StoppedAll"];
+export type Enabled = Schemas["Enabled"];
+export type Rescanned = Schemas["Rescanned"];
+export type SkippedFile = Schemas["SkippedFile"];
+export type LogLines = Schemas["LogLines"];
+export type LastError = Schemas["LastError"];
+
+const serverPath = (modelId: string) => `/api/models/servers/${encodeURIComponent(modelId)}`;
+
+export const api = {
+  registry: (signal?: AbortSignal) => request<Registry>("/api/models/registry", { signal }),
+  servers: (signal?: AbortSignal) => request<ServerList>("/api/models/servers", { signal }),
+  system: (signal?: AbortSignal) => request<System>("/api/system", { signal }),
+
+  /**
+   * Asks for a start and does not wait for it: a browser opens six connections to a host, and six
+   * loading models would leave none for STOP. How it went is read from the registry.
+   */
+  start: (modelId: string) =>
+    request<StartedServer>(`${serverPath(modelId)}/start?wait=false`, { method: "POST" }),
+  stop: (modelId: string) => request<StoppedServer>(`${serverPath(modelId)}/stop`, { method: "POST" }),
+  startAll: () => request<StartedAll>("/api/models/servers/start-all", { method: "POST" }),
+  stopAll: () => request<StoppedAll>("/api/models/servers/stop-all", { method: "POST" }),
+  log: (modelId: string, signal?: AbortSignal) =>
+    request<LogLines>(`${serverPath(modelId)}/logs?tail=200`, { signal }),
+
+  edit: (modelId: string, edit: ModelEdit) =>
+    request<Model>(`/api/models/${encodeURIComponent(modelId)}`, { method: "PATCH", body: edit }),
+  enable: (modelIds: string[]) =>
+    request<Enabled>("/api/models/enable", { method: "POST", body: { enabled: true, model_ids: modelIds } }),
+  rescan: () => request<Rescanned>("/api/models/rescan", { method: "POST" }),
+
+  ask: (modelId: string, question: string, signal: AbortSignal) =>
+    request<ChatAnswer>("/v1/chat/completions", {
+      method: "POST",
+      body: { model: modelId, messages: [{ role: "user", content: question }], stream: false },
+      signal,
+    }),
+};
+
+/** As much of an OpenAI chat completion as the page shows. */
+export interface ChatAnswer {
+  choices: { message: { content?: string | null; reasoning_content?: string | null } }[];
+  usage?: { completion_tokens?: number } | undefined;
+}

@@ -1,0 +1,46 @@
+const NONE = "–";
+
+/** Billions of parameters: `7.6 B`, `135 M`. */
+export function sizeWords(billions: number | null): string {
+  if (billions === null) return NONE;
+  if (billions < 1) return `${Math.round(billions * 1000)} M`;
+  return `${trimmed(billions, billions < 100 ? 1 : 0)} B`;
+}
+
+/** MB (10^6 bytes): `640 MB`, `4.2 GB`. */
+export function memoryWords(megabytes: number | null): string {
+  if (megabytes === null) return NONE;
+  if (megabytes < 1000) return `${Math.round(megabytes)} MB`;
+  return `${trimmed(megabytes / 1000, megabytes < 100_000 ? 1 : 0)} GB`;
+}
+
+/** Tokens, in the 1024s that model cards speak in: `32k`, `1M`; a plain number where that would lie. */
+export function contextWords(tokens: number | null): string {
+  if (tokens === null) return NONE;
+  if (tokens % 1_048_576 === 0) return `${tokens / 1_048_576}M`;
+  if (tokens % 1024 === 0) return `${tokens / 1024}k`;
+  return tokens >= 10_000 ? `${Math.round(tokens / 1000)}k` : String(tokens);
+}
+
+/** Seconds in the two largest units that matter: `8 s`, `3 min`, `2 h 5 min`, `4 d 1 h`. */
+export function durationWords(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return joined(hours, "h", minutes % 60, "min");
+  return joined(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+export function countWords(count: number, singular: string, plural = `${singular}s`): string {
+  return `${count} ${count === 1 ? singular : plural}`;
+}
+
+function joined(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+}
+
+function trimmed(value: number, digits: number): string {
+  return value.toFixed(digits).replace(/\.0$/, "");
+}

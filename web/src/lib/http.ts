@@ -1,0 +1,73 @@
+import { apiKey, keyWanted } from "./key";
+
+/** What the control plane answered: its `error` and `detail`, and the HTTP status. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly error: string,
+    readonly detail: string,
+  ) {
+    super(detail ? `${error}: ${detail}` : error);
+    this.name = "ApiError";
+  }
+}
+
+/** No answer at all: the control plane is down, restarting, or the network is. */
+export class Unreachable extends Error {
+  constructor() {
+    super("The control plane does not answer.");
+    this.name = "Unreachable";
+  }
+}
+
+interface Asked {
+  method?: "GET" | "POST" | "PATCH";
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+}
+
+/** Asks the control plane. Throws ApiError for its refusals, Unreachable when nobody answers. */
+export async function request<T>(path: string, { method = "GET", body, signal }: Asked = {}): Promise<T> {
+  const key = apiKey();
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (key) headers.Authorization = `Bearer ${key}`;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const response = await answerOf(path, {
+    method,
+    headers,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(signal ? { signal } : {}),
+  });
+  if (response.ok) return (await response.json()) as T;
+  if (response.status === 401) keyWanted.set(key ? "refused" : "absent");
+  throw await apiErrorOf(response);
+}
+
+async function answerOf(path: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, init);
+  } catch (failure) {
+    if (failure instanceof DOMException && failure.name === "AbortError") throw failure;
+    throw new Unreachable();
+  }
+}
+
+/** `/api` answers `{error, detail}`, `/v1` answers `{error: {message}}`, a proxy in between anything. */
+export async function apiErrorOf(response: Response): Promise<ApiError> {
+  const text = await response.text().catch(() => "");
+  const fallback = `The control plane answered ${response.status}`;
+  try {
+    const { error, detail } = JSON.parse(text) as { error?: unknown; detail?: unknown };
+    if (typeof error === "object" && error !== null && "message" in error) {
+      return new ApiError(response.status, String(error.message), "");
+    }
+    return new ApiError(response.status, typeof error === "string" ? error : fallback, wordsOf(detail));
+  } catch {
+    return new ApiError(response.status, fallback, text.slice(0, 2000));
+  }
+}
+
+function wordsOf(detail: unknown): string {
+  if (typeof detail === "string") return detail;
+  return detail === undefined || detail === null ? "" : JSON.stringify(detail, null, 2);
+}
