@@ -19,9 +19,8 @@ from fastapi import FastAPI
 
 from synapse_engine.api.application import build_application
 from synapse_engine.api.services import Services
-from synapse_engine.catalog.discovery import default_roots
 from synapse_engine.catalog.registry import Registry
-from synapse_engine.catalog.scanner import Scanner
+from synapse_engine.catalog.scanner import Scanner, scan_roots
 from synapse_engine.datafolder import DataFolder
 from synapse_engine.errors import AddressInUse, CouldNotSave, EngineNotFound
 from synapse_engine.fleet.fleet import Fleet
@@ -83,12 +82,11 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             start_concurrency=settings.start_concurrency,
             ram_bytes=psutil.virtual_memory().total,
         )
-        roots = settings.scan_paths + (default_roots(os.environ) if settings.scan_defaults else ())
         services = Services(
             settings=settings,
             folder=folder,
             registry=registry,
-            scanner=Scanner(registry, roots),
+            scanner=Scanner(registry, scan_roots(settings, os.environ)),
             engines=engines,
             fleet=fleet,
             began=time.monotonic(),
@@ -100,7 +98,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
 
 
 async def boot(services: Services) -> None:
-    """What is done beside the first answers: know the engine, open the fleet, scan, start what is to start."""
+    """Beside the first answers: know the engine, open the fleet, scan, start what is to start by itself."""
     try:
         await services.engines.current()
     except EngineNotFound as error:

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import psutil
 
 from synapse_engine.api.page import FOLDER
-from synapse_engine.catalog.discovery import HeaderCache, default_roots, scan
+from synapse_engine.catalog.discovery import HeaderCache, scan
+from synapse_engine.catalog.scanner import scan_roots
 from synapse_engine.client import Answered, Client, Unreachable
 from synapse_engine.errors import EngineNotFound
 from synapse_engine.launch.engine import Engines
@@ -58,7 +59,7 @@ def _engine(settings: Settings) -> Finding:
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
-    roots = settings.scan_paths + (default_roots(os.environ) if settings.scan_defaults else ())
+    roots = scan_roots(settings, os.environ)
     found = scan(roots, HeaderCache())
     places = ", ".join(str(root) for root in roots) or "nowhere: MODEL_SCAN_PATH is empty"
     if found.models:

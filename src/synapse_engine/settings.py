@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         "MODEL_SCAN_PATH", (), "Folders to search for models, split as PATH is."
     )
     scan_defaults: bool = _setting(
-        "SYNAPSE_SCAN_DEFAULTS", True, "Search the known caches too (the Hugging Face cache)."
+        "SYNAPSE_SCAN_DEFAULTS", True, "Search the Hugging Face cache and the data folder's `models` too."
     )
     port_range_start: Port = _setting(
         "MODEL_PORT_RANGE_START", 8080, "First port given to servers (inclusive)."
@@ -90,6 +90,11 @@ class Settings(BaseSettings):
     refresh_seconds: float = _setting(
         "SYNAPSE_REFRESH_SECONDS", 30, "How often the page asks for the registry by itself.", gt=0
     )
+
+    @property
+    def own_models(self) -> Path:
+        """Folder of the models that Synapse Engine itself brings."""
+        return self.data_dir / "models"
 
     @model_validator(mode="after")
     def _check(self) -> Self:

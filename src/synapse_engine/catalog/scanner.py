@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 from synapse_engine.catalog.discovery import HeaderCache, scan
 from synapse_engine.catalog.registry import Registry, ScanChanges
+from synapse_engine.catalog.walk import default_roots
+from synapse_engine.settings import Settings
+
+
+def scan_roots(settings: Settings, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Every folder that is searched: the person's, then the known caches and the data folder's own."""
+    if not settings.scan_defaults:
+        return settings.scan_paths
+    return (*settings.scan_paths, *default_roots(environ), settings.own_models)
 
 
 class Scanner:

@@ -1,0 +1,5 @@
+"""`python -m synapse_engine` is `synapse`."""
+
+from synapse_engine.cli import main
+
+main(prog_name="synapse")
