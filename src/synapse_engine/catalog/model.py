@@ -44,6 +44,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     size_b: exact parameter count in billions where tensors exist, else the nominal one.
     quantization: without the `UD` mark, which is `is_dynamic_quant`.
     tier: what the nominal size says; a person may override it in the registry.
+    header_digest: with the size, what a moved file is known by again.
     problem: why it cannot be launched, or None.
     """
 
@@ -70,6 +71,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     context_length: int | None = None
     geometry: Geometry = Geometry()
     mmproj: str | None = None
+    header_digest: str = ""
     problem: str | None = None
 
     @property
