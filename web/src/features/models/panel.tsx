@@ -27,7 +27,7 @@ function Facts({ model }: { model: Model }) {
     ["From", model.repo],
     ["Architecture", model.architecture],
     ["Kind", [model.kind, ...model.capabilities].join(", ")],
-    ["Estimated", memoryWords(model.estimated_memory_mb)],
+    ["Estimated", model.estimated_memory_mb === null ? null : memoryWords(model.estimated_memory_mb)],
     ["Measured", model.measured_memory_mb === null ? null : memoryWords(model.measured_memory_mb)],
   ];
   return (

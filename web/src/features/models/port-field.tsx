@@ -37,7 +37,7 @@ export function PortField({ model }: { model: Model }) {
       }
       inputMode="numeric"
       autoComplete="off"
-      placeholder={model.port_is_pinned || model.port === null ? "auto" : `${model.port} auto`}
+      placeholder={model.port_is_pinned || model.port === null ? "auto" : String(model.port)}
       value={draft ?? asked}
       onChange={(event) => setDraft(event.target.value)}
       onBlur={commit}

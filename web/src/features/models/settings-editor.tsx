@@ -9,7 +9,8 @@ import { isEditable, KNOWN_SETTINGS, settingText, settingValue } from "./setting
 export function SettingsEditor({ model }: { model: Model }) {
   const edit = useEdit(model, "here");
   const refusal = edit.isError ? noteOf(edit.error) : null;
-  const put = (name: string, value: unknown) => edit.mutate({ settings: { [name]: value } });
+  const put: Put = (name, value, onTaken) =>
+    edit.mutate({ settings: { [name]: value } }, { onSuccess: () => onTaken?.() });
   return (
     <div className="settings">
       <h3>Settings of llama-server</h3>
@@ -32,11 +33,13 @@ export function SettingsEditor({ model }: { model: Model }) {
   );
 }
 
+type Put = (name: string, value: unknown, onTaken?: () => void) => void;
+
 interface SettingProps {
   model: Model;
   name: string;
   value: unknown;
-  onPut: (name: string, value: unknown) => void;
+  onPut: Put;
 }
 
 function Setting({ model, name, value, onPut }: SettingProps) {
@@ -81,14 +84,15 @@ function NewSetting({ model, onPut }: Pick<SettingProps, "model" | "onPut">) {
     event.preventDefault();
     const clean = name.trim().replace(/^-+/, "").replaceAll("-", "_");
     if (clean === "" || text.trim() === "") return;
-    onPut(clean, settingValue(clean, text));
-    setName("");
-    setText("");
+    onPut(clean, settingValue(clean, text), () => {
+      setName("");
+      setText("");
+    });
   }
   return (
     <form className="setting" onSubmit={submit}>
       <input
-        aria-label={`New setting of ${model.display_name}`}
+        aria-label={`Setting name of ${model.display_name}`}
         placeholder="name, such as ctx_size"
         list={listId}
         value={name}
@@ -100,7 +104,7 @@ function NewSetting({ model, onPut }: Pick<SettingProps, "model" | "onPut">) {
         ))}
       </datalist>
       <input
-        aria-label={`Value of the new setting of ${model.display_name}`}
+        aria-label={`Setting value of ${model.display_name}`}
         placeholder="value"
         value={text}
         onChange={(event) => setText(event.target.value)}

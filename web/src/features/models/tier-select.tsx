@@ -16,7 +16,7 @@ export function TierSelect({ model }: { model: Model }) {
       value={chosen ?? ""}
       onChange={(event) => edit.mutate({ tier: (event.target.value || null) as Tier | null })}
     >
-      <option value="">{model.tier_is_override ? "automatic" : `${model.tier.toUpperCase()} auto`}</option>
+      <option value="">{model.tier_is_override ? "automatic" : `${model.tier} auto`}</option>
       {TIERS.map((tier) => (
         <option key={tier} value={tier}>
           {tier.toUpperCase()}
