@@ -116,9 +116,7 @@ def _node_in_wheel() -> Path | None:
 
 def _is_new_enough(node: Path) -> bool:
     try:
-        said = subprocess.run(
-            [node, "--version"], capture_output=True, text=True, timeout=30, check=True
-        ).stdout
+        asked = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
         return False
     version = re.match(r"v(\d+)\.(\d+)", asked.stdout)
