@@ -36,8 +36,8 @@ def mount(app: FastAPI, folder: Path = FOLDER) -> None:
             },
         )
 
-    @app.get("/favicon.svg", include_in_schema=False)
+    @app.get("/icon.svg", include_in_schema=False)
     async def icon() -> Response:
-        return FileResponse(folder / "favicon.svg")
+        return FileResponse(folder / "icon.svg")
 
     app.mount("/assets", StaticFiles(directory=folder / "assets", check_dir=False), name="assets")
