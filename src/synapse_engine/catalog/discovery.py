@@ -243,9 +243,7 @@ def _problem(shards: Sequence[_Piece], broken: dict[str, str]) -> str | None:
         path = missing[0]
         if path in broken:
             return f"{Path(path).name} {broken[path]}"
-        return (
-            f"{Path(path).name} is missing: {len(missing)} of {first.name.shard_count} shards are not there"
-        )
+        return f"{Path(path).name} is missing ({len(missing)} of {first.name.shard_count} shards are)"
     if first.name.shard_count == 1 and (first.header.split_count or 1) > 1:
         return (
             f"is a shard of {first.header.split_count}, but its name does not end in -00001-of-"

@@ -233,5 +233,5 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def explain_unreadable(error: OSError, needed: str = "r") -> str:
     """In words, with what to do; `needed` are the permissions as chmod spells them."""
     if isinstance(error, PermissionError):
-        return f"cannot be read: permission denied. Allow it: chmod a+{needed}, here and on the folders above"
+        return f"cannot be read: permission denied. Allow it with chmod a+{needed} (and a+rx above it)"
     return f"cannot be read: {error.strerror or error}"
