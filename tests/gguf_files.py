@@ -52,12 +52,7 @@ def write_llama(
         raise ValueError(f"a vocabulary needs at least {SMALLEST_VOCABULARY} tokens, not {vocabulary}")
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(path, architecture, endianess=endian)
-    if name is not None:
-        writer.add_name(name)
-    if size_label is not None:
-        writer.add_size_label(size_label)
-    if file_type is not None:
-        writer.add_file_type(file_type)
+    _add_general(writer, name, size_label, file_type)
     _add_geometry(writer, layers, context_length, embedding, heads)
     _add_tokenizer(writer, vocabulary)
     if chat_template is not None:
@@ -70,6 +65,17 @@ def write_llama(
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def _add_general(
+    writer: gguf.GGUFWriter, name: str | None, size_label: str | None, file_type: int | None
+) -> None:
+    if name is not None:
+        writer.add_name(name)
+    if size_label is not None:
+        writer.add_size_label(size_label)
+    if file_type is not None:
+        writer.add_file_type(file_type)
 
 
 def _add_geometry(
