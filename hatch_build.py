@@ -11,7 +11,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class CustomBuildHook(BuildHookInterface):
+class CustomBuildHook(BuildHookInterface[Any]):
     """Wheels, editable ones included, and source archives all carry a page that matches its sources."""
 
     def dependencies(self) -> list[str]:

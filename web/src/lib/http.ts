@@ -20,6 +20,13 @@ export class Unreachable extends Error {
   }
 }
 
+const OFFLINE_MS = 3000;
+
+/** When to look again after a failed look: soon; but not before there is a key, where one is wanted. */
+export function retryMs(failure: Error): number | false {
+  return failure instanceof ApiError && failure.status === 401 ? false : OFFLINE_MS;
+}
+
 interface Asked {
   method?: "GET" | "POST" | "PATCH";
   body?: unknown;
@@ -39,7 +46,7 @@ export async function request<T>(path: string, { method = "GET", body, signal }:
     ...(signal ? { signal } : {}),
   });
   if (response.ok) return (await response.json()) as T;
-  if (response.status === 401) keyWanted.set(key ? "refused" : "absent");
+  if (response.status === 401 && key === apiKey()) keyWanted.set(key ? "refused" : "absent");
   throw await apiErrorOf(response);
 }
 

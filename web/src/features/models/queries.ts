@@ -1,9 +1,9 @@
 import { useIsMutating, useQuery } from "@tanstack/react-query";
 import { api, type Model, type Registry, type Server } from "../../lib/api";
+import { retryMs } from "../../lib/http";
 import { isMoving } from "./status";
 
 const MOVING_MS = 1000;
-const OFFLINE_MS = 3000;
 
 /** Every model with its status. Looked at each second while anything moves, else every `refreshSeconds`. */
 export function useRegistry(refreshSeconds: number) {
@@ -11,9 +11,9 @@ export function useRegistry(refreshSeconds: number) {
   return useQuery({
     queryKey: ["registry"],
     queryFn: ({ signal }) => api.registry(signal),
-    refetchInterval: (query) => {
-      if (query.state.error) return OFFLINE_MS;
-      return acting || moves(query.state.data) ? MOVING_MS : refreshSeconds * 1000;
+    refetchInterval: ({ state }) => {
+      if (state.error) return retryMs(state.error);
+      return acting || moves(state.data) ? MOVING_MS : refreshSeconds * 1000;
     },
   });
 }
@@ -23,7 +23,10 @@ export function useServers(refreshSeconds: number, moving: boolean): ReadonlyMap
   const { data } = useQuery({
     queryKey: ["servers"],
     queryFn: ({ signal }) => api.servers(signal),
-    refetchInterval: moving ? MOVING_MS : refreshSeconds * 1000,
+    refetchInterval: ({ state }) => {
+      if (state.error) return retryMs(state.error);
+      return moving ? MOVING_MS : refreshSeconds * 1000;
+    },
     select: byModel,
   });
   return data ?? NO_SERVERS;

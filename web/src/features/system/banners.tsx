@@ -1,6 +1,7 @@
 import { Banner } from "../../components/banner";
 import type { System } from "../../lib/api";
 import { ApiError, Unreachable } from "../../lib/http";
+import { keyWanted } from "../../lib/key";
 
 /** Said when the last look at the control plane failed; goes away by itself. */
 export function ConnectionBanner({ failure }: { failure: Error | null }) {
@@ -16,7 +17,12 @@ export function ConnectionBanner({ failure }: { failure: Error | null }) {
   if (failure instanceof ApiError && failure.status === 401) {
     return (
       <Banner tone="warn" title="An API key is needed">
-        {failure.detail || "Reload the page to enter it."}
+        {failure.detail}
+        <p>
+          <button type="button" className="button" onClick={() => keyWanted.set("absent")}>
+            Enter key
+          </button>
+        </p>
       </Banner>
     );
   }

@@ -44,7 +44,7 @@ export function KeyDialog() {
         </p>
         <label className="key-field">
           Key
-          <input name="key" type="password" autoComplete="current-password" required />
+          <input name="key" type="password" autoComplete="off" required />
         </label>
         <label className="key-keep">
           <input name="keep" type="checkbox" /> Remember it in this browser

@@ -1,0 +1,280 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { cleanup, render, screen, waitFor, within } from "@testing-library/react";
+import { userEvent } from "@testing-library/user-event";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { announce, notes } from "../features/models/notes";
+import { KeyDialog } from "../features/system/key-dialog";
+import { keyWanted } from "../lib/key";
+import { FakeControlPlane, json, refusal } from "../testing/control-plane";
+import { aModel, aServer } from "../testing/wire";
+import { ModelManagement } from "./model-management";
+
+const QWEN = "Qwen 7B (Q4_K_M)";
+const GEMMA = "gemma 3 4B it (Q4_K_M)";
+const START_QWEN = "POST /api/models/servers/qwen_7b_fast/start?wait=false";
+
+let plane: FakeControlPlane;
+let client: QueryClient;
+
+beforeEach(() => {
+  plane = new FakeControlPlane([
+    aModel(),
+    aModel({ model_id: "gemma_3_4b_fast", display_name: GEMMA, family: "gemma", enabled: true, size_b: 4 }),
+  ]);
+});
+
+afterEach(() => {
+  cleanup();
+  client.clear();
+  sessionStorage.clear();
+  localStorage.clear();
+  notes.set({ answers: {}, dismissed: {} });
+  announce("");
+  keyWanted.set("no");
+  vi.unstubAllGlobals();
+});
+
+async function open() {
+  client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  render(
+    <QueryClientProvider client={client}>
+      <ModelManagement />
+      <KeyDialog />
+    </QueryClientProvider>,
+  );
+  return userEvent.setup();
+}
+
+const button = (name: string) => screen.findByRole("button", { name });
+const lookAgain = () => client.invalidateQueries();
+
+it("lists every model with a checkbox of its name", async () => {
+  await open();
+  expect(
+    ((await screen.findByRole("checkbox", { name: `Enabled ${GEMMA}` })) as HTMLInputElement).checked,
+  ).toBe(true);
+  expect((screen.getByRole("checkbox", { name: `Enabled ${QWEN}` }) as HTMLInputElement).checked).toBe(false);
+});
+
+it("enables a model, and shows what the control plane made of it", async () => {
+  plane.on("PATCH /api/models/qwen_7b_fast", ({ body }) => {
+    plane.change("qwen_7b_fast", body as { enabled: boolean });
+    return json(plane.registry.models[0]);
+  });
+  const user = await open();
+  const box = (await screen.findByRole("checkbox", { name: `Enabled ${QWEN}` })) as HTMLInputElement;
+  await user.click(box);
+  await waitFor(() => expect(box.checked).toBe(true));
+  expect(plane.asked("PATCH /api/models/qwen_7b_fast")[0]?.body).toEqual({ enabled: true });
+});
+
+it("never says running before the control plane does", async () => {
+  plane.on(START_QWEN, () => {
+    plane.change("qwen_7b_fast", { status: "starting" });
+    return json({ status: "starting" }, 202);
+  });
+  const user = await open();
+  await user.click(await button(`START ${QWEN}`));
+  await screen.findByText("starting");
+  expect(screen.queryByText("running")).toBeNull();
+  plane.change("qwen_7b_fast", { status: "running" });
+  plane.servers = [aServer()];
+  await lookAgain();
+  await screen.findByText("running");
+  await screen.findByText("for 1 min");
+  await screen.findByText(`${QWEN} is running on port 8080`);
+});
+
+it("stops a model that is still starting", async () => {
+  plane.change("qwen_7b_fast", { status: "starting" });
+  plane.on("POST /api/models/servers/qwen_7b_fast/stop", () => {
+    plane.change("qwen_7b_fast", { status: "stopped" });
+    return json({ message: "Server stopped for qwen_7b_fast", status: "stopped" });
+  });
+  const user = await open();
+  const stop = await button(`STOP ${QWEN}`);
+  expect(stop.getAttribute("aria-disabled")).toBe("false");
+  await user.click(stop);
+  await waitFor(() => expect(screen.queryByText("starting")).toBeNull());
+  expect(screen.getByRole("status").textContent).toBe("Server stopped for qwen_7b_fast");
+});
+
+it("shows a refused start in the row, until dismissed", async () => {
+  plane.on(START_QWEN, () => refusal(500, "Failed to start server", "Port 8080 already in use\nExit code 1"));
+  const user = await open();
+  await user.click(await button(`START ${QWEN}`));
+  const failure = await screen.findByRole("region", { name: `Failure of ${QWEN}` });
+  within(failure).getByText("Port 8080 already in use");
+  expect(within(failure).getByText("Exit code 1").tagName).toBe("PRE");
+  await user.click(await button(`Dismiss failure of ${QWEN}`));
+  expect(screen.queryByRole("region", { name: `Failure of ${QWEN}` })).toBeNull();
+});
+
+it("shows why a server ended, and shows the next end again after a dismissal", async () => {
+  const ended = (at: string) => ({ error: "Failed to start server", detail: "Out of memory", at });
+  plane.change("qwen_7b_fast", { status: "failed", last_error: ended("2026-01-01T00:00:00Z") });
+  const user = await open();
+  await user.click(await button(`Dismiss failure of ${QWEN}`));
+  expect(screen.queryByText("Out of memory")).toBeNull();
+  plane.change("qwen_7b_fast", { last_error: ended("2026-01-01T00:01:00Z") });
+  await lookAgain();
+  await screen.findByText("Out of memory");
+});
+
+it("says how a start all went, and why each failure failed in its row", async () => {
+  plane.on("POST /api/models/servers/start-all", () =>
+    json({
+      message: "Started 0/1 servers",
+      started: 0,
+      total: 1,
+      startup_time_seconds: 1,
+      models: [],
+      failed: [
+        {
+          model_id: "gemma_3_4b_fast",
+          display_name: GEMMA,
+          error: "Not enough memory",
+          detail: "Needs 4 GB",
+        },
+      ],
+    }),
+  );
+  const user = await open();
+  await user.click(await button("START ALL ENABLED"));
+  await screen.findByText("Started 0/1 servers");
+  within(await screen.findByRole("region", { name: `Failure of ${GEMMA}` })).getByText("Needs 4 GB");
+});
+
+it("does not start what is missing or broken, and says why", async () => {
+  plane.change("qwen_7b_fast", { missing: true });
+  plane.change("gemma_3_4b_fast", { problem: "Shard 2 of 3 is missing" });
+  const user = await open();
+  await screen.findByText("Shard 2 of 3 is missing");
+  screen.getByText("File is gone: Qwen-7B-Q4_K_M.gguf");
+  await user.click(await button(`START ${QWEN}`));
+  expect(plane.asked(START_QWEN)).toHaveLength(0);
+});
+
+it("pins a port, gives it back, and shows a refusal in the row", async () => {
+  plane.on("PATCH /api/models/qwen_7b_fast", () =>
+    refusal(409, "Port 8081 is pinned to x", "Pick another port."),
+  );
+  const user = await open();
+  const port = await screen.findByRole("textbox", { name: `Port ${QWEN}` });
+  await user.type(port, "8081{Enter}");
+  await screen.findByText("Pick another port.");
+  expect(plane.asked("PATCH /api/models/qwen_7b_fast")[0]?.body).toEqual({ port: 8081 });
+  plane.change("qwen_7b_fast", { port: 8085, port_is_pinned: true });
+  await lookAgain();
+  await waitFor(() => expect((port as HTMLInputElement).value).toBe("8085"));
+  await user.clear(port);
+  await user.keyboard("{Enter}");
+  expect(plane.asked("PATCH /api/models/qwen_7b_fast")[1]?.body).toEqual({ port: null });
+});
+
+it("overrides the tier and takes it back", async () => {
+  plane.on("PATCH /api/models/qwen_7b_fast", ({ body }) => {
+    const { tier } = body as { tier: "powerful" | null };
+    plane.change("qwen_7b_fast", { tier: tier ?? "fast", tier_is_override: tier !== null });
+    return json(plane.registry.models[0]);
+  });
+  const user = await open();
+  const tier = (await screen.findByRole("combobox", { name: `Tier ${QWEN}` })) as HTMLSelectElement;
+  expect(tier.selectedOptions[0]?.text).toBe("fast auto");
+  await user.selectOptions(tier, "powerful");
+  await waitFor(() => expect(tier.dataset.chosen).toBe("true"));
+  await user.selectOptions(tier, "automatic");
+  await waitFor(() => expect(tier.selectedOptions[0]?.text).toBe("fast auto"));
+});
+
+it("sorts by a column and searches", async () => {
+  const user = await open();
+  const names = () => screen.getAllByRole("rowheader").map((cell) => cell.firstChild?.textContent);
+  await user.click(await button("Size"));
+  expect(names()).toEqual([GEMMA, QWEN]);
+  await user.click(await button("Size"));
+  expect(names()).toEqual([QWEN, GEMMA]);
+  await user.type(screen.getByRole("searchbox", { name: "Search models" }), "gemma");
+  await waitFor(() => expect(names()).toEqual([GEMMA]));
+});
+
+it("shows the refusal of a setting beside it and keeps what was typed", async () => {
+  plane.on("PATCH /api/models/qwen_7b_fast", () =>
+    refusal(422, "Unknown setting: ctx_sizee", "No such option."),
+  );
+  const user = await open();
+  await user.click(await button(`Settings ${QWEN}`));
+  const name = screen.getByRole("combobox", { name: `Setting name of ${QWEN}` });
+  await user.type(name, "--ctx-sizee");
+  await user.type(screen.getByRole("textbox", { name: `Setting value of ${QWEN}` }), "4096{Enter}");
+  await screen.findByText("No such option.");
+  expect(plane.asked("PATCH /api/models/qwen_7b_fast")[0]?.body).toEqual({ settings: { ctx_sizee: 4096 } });
+  expect((name as HTMLInputElement).value).toBe("--ctx-sizee");
+});
+
+it("asks a running model something", async () => {
+  plane.change("qwen_7b_fast", { status: "running" });
+  plane.on("POST /v1/chat/completions", () => json({ choices: [{ message: { content: "Four." } }] }));
+  const user = await open();
+  await user.click(await button(`Ask ${QWEN}`));
+  await user.type(screen.getByRole("textbox", { name: `Question for ${QWEN}` }), "2 + 2?{Enter}");
+  await screen.findByText("Four.");
+  expect(plane.asked("POST /v1/chat/completions")[0]?.body).toEqual({
+    model: "qwen_7b_fast",
+    messages: [{ role: "user", content: "2 + 2?" }],
+    stream: false,
+  });
+});
+
+it("enables all that fit", async () => {
+  plane.change("qwen_7b_fast", { estimated_memory_mb: 90_000 });
+  plane.on("POST /api/models/enable", () => json({ message: "Enabled 1 models", changed: 1, models: [] }));
+  const user = await open();
+  await screen.findByText("RAM");
+  await user.click(await button("ENABLE ALL"));
+  await screen.findByText(/^Enabled 1 models\. 1 left out/);
+  expect(plane.asked("POST /api/models/enable")[0]?.body).toEqual({
+    enabled: true,
+    model_ids: ["gemma_3_4b_fast"],
+  });
+});
+
+it("says where it looked when there are no models", async () => {
+  plane.registry = { ...plane.registry, models: [] };
+  await open();
+  await screen.findByText("No models found");
+  expect(screen.getAllByText("/models").length).toBeGreaterThan(0);
+});
+
+it("says that there is no engine, and what to do", async () => {
+  plane.system = {
+    ...plane.system,
+    engine: { found: false, path: null, version: null, problem: "Looked in: PATH" },
+  };
+  await open();
+  const banner = await screen.findByRole("alert");
+  expect(banner.textContent).toContain("pip install 'synapse-engine[engine]'");
+});
+
+it("says that the control plane is unreachable, keeps the rows, and recovers", async () => {
+  await open();
+  await button(`START ${QWEN}`);
+  plane.down = true;
+  await lookAgain();
+  await screen.findByText("The control plane is unreachable");
+  await button(`START ${QWEN}`);
+  plane.down = false;
+  await lookAgain();
+  await waitFor(() => expect(screen.queryByText("The control plane is unreachable")).toBeNull());
+});
+
+it("asks for the key, keeps it and sends it", async () => {
+  plane.wantedKey = "s3cret";
+  const user = await open();
+  await user.type(await screen.findByLabelText("Key"), "s3cret");
+  await user.click(await button("Use key"));
+  await button(`START ${QWEN}`);
+  expect(plane.calls.at(-1)?.key).toBe("s3cret");
+  expect(sessionStorage.getItem("synapse-api-key")).toBe("s3cret");
+  expect(localStorage.getItem("synapse-api-key")).toBeNull();
+});

@@ -1,0 +1,71 @@
+import { vi } from "vitest";
+import type { Model, Registry, Server, System } from "../lib/api";
+import { aRegistry, aSystem } from "./wire";
+
+export interface Call {
+  method: string;
+  path: string;
+  body: unknown;
+  key: string | null;
+}
+
+type Answer = Response | Promise<Response>;
+
+/** A control plane in the place of `fetch`: answers the reads from what it holds, the rest from `on`. */
+export class FakeControlPlane {
+  calls: Call[] = [];
+  registry: Registry;
+  servers: Server[] = [];
+  system: System = aSystem();
+  down = false;
+  wantedKey: string | null = null;
+  private readonly answers = new Map<string, (call: Call) => Answer>();
+
+  constructor(models: Model[]) {
+    this.registry = aRegistry(models);
+    vi.stubGlobal("fetch", (path: string, init: RequestInit) => this.answer(path, init));
+  }
+
+  on(route: string, answer: (call: Call) => Answer): void {
+    this.answers.set(route, answer);
+  }
+
+  change(modelId: string, of: Partial<Model>): void {
+    const models = this.registry.models.map((model) =>
+      model.model_id === modelId ? { ...model, ...of } : model,
+    );
+    this.registry = { ...this.registry, models };
+  }
+
+  asked(route: string): Call[] {
+    return this.calls.filter((call) => `${call.method} ${call.path}` === route);
+  }
+
+  private async answer(path: string, init: RequestInit): Promise<Response> {
+    if (this.down) throw new TypeError("Failed to fetch");
+    const authorization = new Headers(init.headers).get("Authorization");
+    const key = authorization?.replace("Bearer ", "") ?? null;
+    const body = typeof init.body === "string" ? JSON.parse(init.body) : undefined;
+    const call = { method: init.method ?? "GET", path, body, key };
+    this.calls.push(call);
+    if (this.wantedKey !== null && key !== this.wantedKey)
+      return refusal(401, "API key missing", "Send one.");
+    const route = `${call.method} ${path}`;
+    return this.answers.get(route)?.(call) ?? this.read(route);
+  }
+
+  private read(route: string): Response {
+    if (route === "GET /api/models/registry") return json(this.registry);
+    if (route === "GET /api/models/servers") return json({ servers: this.servers, total_running: 0 });
+    if (route === "GET /api/system") return json(this.system);
+    return refusal(404, `Nothing here: ${route}`, "");
+  }
+}
+
+export function json(body: unknown, status = 200): Response {
+  return new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
+}
+
+export function refusal(status: number, error: string, detail: string): Response {
+  return json({ error, detail }, status);
+}
