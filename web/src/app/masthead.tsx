@@ -4,7 +4,7 @@ import { countWords } from "../lib/format";
 import "./masthead.css";
 
 /** Whose page this is, what it is about, and how things stand. */
-export function Masthead({ system, models }: { system: System | undefined; models: Model[] }) {
+export function Masthead({ system, models }: { system: System | undefined; models: Model[] | undefined }) {
   return (
     <header className="masthead">
       <svg className="mark" viewBox="0 0 32 32" aria-hidden="true">
@@ -17,7 +17,7 @@ export function Masthead({ system, models }: { system: System | undefined; model
         <h1>Model Management</h1>
       </div>
       <div className="standing">
-        <p>{standing(models)}</p>
+        <p>{models && standing(models)}</p>
         <Devices devices={system?.devices ?? []} />
       </div>
     </header>

@@ -22,7 +22,7 @@ export function ModelManagement() {
   useChangeAnnouncements(registry.data?.models);
   return (
     <>
-      <Masthead system={system.data} models={registry.data?.models ?? []} />
+      <Masthead system={system.data} models={registry.data?.models} />
       <main>
         <ConnectionBanner failure={registry.error} />
         <EngineBanner system={system.data} />
@@ -64,7 +64,13 @@ function Models({ registry, servers, system }: ModelsProps) {
       {models.length === 0 ? (
         <Empty registry={registry} />
       ) : (
-        <ModelTable models={shown} servers={servers} order={order} onOrder={setOrder} />
+        <ModelTable
+          question={`${wanted}/${order.by}/${order.descending}`}
+          models={shown}
+          servers={servers}
+          order={order}
+          onOrder={setOrder}
+        />
       )}
       {models.length > 0 && shown.length === 0 && <p className="looking">No model matches “{wanted}”.</p>}
       <Skipped registry={registry} />

@@ -9,6 +9,8 @@ import "./model-table-narrow.css";
 const STEP = 150;
 
 interface TableProps {
+  /** What was searched and how it is sorted. Another question begins with few rows again. */
+  question: string;
   models: Model[];
   servers: ReadonlyMap<string, Server>;
   order: Order;
@@ -16,8 +18,9 @@ interface TableProps {
 }
 
 /** Every model given, in the order given. Thousands of rows are built as one scrolls towards them. */
-export function ModelTable({ models, servers, order, onOrder }: TableProps) {
-  const [limit, setLimit] = useState(STEP);
+export function ModelTable({ question, models, servers, order, onOrder }: TableProps) {
+  const [grown, setGrown] = useState({ question, limit: STEP });
+  const limit = grown.question === question ? grown.limit : STEP;
   return (
     <>
       <table className="models">
@@ -36,7 +39,9 @@ export function ModelTable({ models, servers, order, onOrder }: TableProps) {
           <ModelRow key={model.model_id} model={model} server={servers.get(model.model_id)} />
         ))}
       </table>
-      {models.length > limit && <More left={models.length - limit} onMore={() => setLimit(limit + STEP)} />}
+      {models.length > limit && (
+        <More left={models.length - limit} onMore={() => setGrown({ question, limit: limit + STEP })} />
+      )}
     </>
   );
 }

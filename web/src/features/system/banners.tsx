@@ -17,7 +17,7 @@ export function ConnectionBanner({ failure }: { failure: Error | null }) {
   if (failure instanceof ApiError && failure.status === 401) {
     return (
       <Banner tone="warn" title="An API key is needed">
-        {failure.detail}
+        <p>The models of this control plane are shown to whoever has its key.</p>
         <p>
           <button type="button" className="button" onClick={() => keyWanted.set("absent")}>
             Enter key
