@@ -1,4 +1,4 @@
-"""When a llama-server answers: its `/health`, asked for so often that a ready one is found within milliseconds."""
+"""When a llama-server is ready: its `/health`, asked so often that it is known within milliseconds."""
 
 from __future__ import annotations
 
