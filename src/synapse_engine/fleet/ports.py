@@ -30,19 +30,20 @@ def plan_port(
     busy: ports found taken by strangers during this start. A pinned port is never moved away from: a
     busy one is the caller's failure to report. Raises NoFreePort.
     """
-    held = {holding.port: holding for holding in holdings}
-    own = next((holding for holding in held.values() if holding.model_id == model_id), None)
-    if own is not None and (own.is_pinned or (own.port in port_range and own.port not in busy)):
+    holdings = list(holdings)
+    own = next((holding for holding in holdings if holding.model_id == model_id), None)
+    others = [holding for holding in holdings if holding is not own]
+    kept = {holding.port for holding in others if holding.is_pinned or holding.is_active}
+    if own is not None and (own.is_pinned or (own.port in port_range and own.port not in kept | {*busy})):
         return own.port
+    held = {holding.port for holding in others}
     for port in port_range:
         if port not in held and port not in busy:
             return port
     takeable = [
         holding
-        for holding in held.values()
-        if holding.port in port_range
-        and holding.port not in busy
-        and not (holding.is_pinned or holding.is_active or holding.model_id == model_id)
+        for holding in others
+        if holding.port in port_range and holding.port not in kept and holding.port not in busy
     ]
     if not takeable:
         raise NoFreePort(port_range.start, port_range.stop - 1)
