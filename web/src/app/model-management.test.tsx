@@ -2,7 +2,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, render, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { announce, notes } from "../features/models/notes";
+import { announcement, notes } from "../features/models/notes";
 import { KeyDialog } from "../features/system/key-dialog";
 import { keyWanted } from "../lib/key";
 import { FakeControlPlane, json, refusal } from "../testing/control-plane";
@@ -29,7 +29,7 @@ afterEach(() => {
   sessionStorage.clear();
   localStorage.clear();
   notes.set({ answers: {}, dismissed: {} });
-  announce("");
+  announcement.set({ text: "", bad: false, at: 0 });
   keyWanted.set("no");
   vi.unstubAllGlobals();
 });
@@ -119,6 +119,25 @@ it("shows why a server ended, and shows the next end again after a dismissal", a
   plane.change("qwen_7b_fast", { last_error: ended("2026-01-01T00:01:00Z") });
   await lookAgain();
   await screen.findByText("Out of memory");
+});
+
+it("says both what START ALL was answered and what runs since", async () => {
+  plane.change("qwen_7b_fast", { status: "starting" });
+  plane.on("POST /api/models/servers/start-all", () => {
+    plane.change("qwen_7b_fast", { status: "running" });
+    return json({ message: "Started 1/1 servers", started: 1, total: 1, models: [], failed: [] });
+  });
+  const user = await open();
+  await user.click(await button("START ALL ENABLED"));
+  await screen.findByText(`Started 1/1 servers · ${QWEN} is running on port 8080`);
+});
+
+it("shows no memory of a server that has ended since", async () => {
+  plane.change("qwen_7b_fast", { status: "failed" });
+  plane.servers = [aServer({ status: "starting", memory_used_mb: 4321 })];
+  await open();
+  await button(`START ${QWEN}`);
+  expect(screen.queryByText("4.3 GB")).toBeNull();
 });
 
 it("says how a start all went, and why each failure failed in its row", async () => {

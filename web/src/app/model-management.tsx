@@ -5,48 +5,48 @@ import { Empty } from "../features/models/empty";
 import { thatFit } from "../features/models/fits";
 import { ModelTable } from "../features/models/model-table";
 import { found, type Order, ordered } from "../features/models/order";
-import { moves, useRegistry, useServers } from "../features/models/queries";
+import { byModel, type Fleet, useFleet } from "../features/models/queries";
 import { SearchAndSort } from "../features/models/search";
 import { Skipped } from "../features/models/skipped";
 import { Announcement, Toolbar } from "../features/models/toolbar";
 import { ConnectionBanner, EngineBanner } from "../features/system/banners";
 import { useSystem } from "../features/system/queries";
-import type { Registry, Server, System } from "../lib/api";
+import type { System } from "../lib/api";
 import { Masthead } from "./masthead";
 
 export function ModelManagement() {
   const system = useSystem();
   const refreshSeconds = system.data?.refresh_seconds ?? 30;
-  const registry = useRegistry(refreshSeconds);
-  const servers = useServers(refreshSeconds, moves(registry.data));
-  useChangeAnnouncements(registry.data?.models);
+  const fleet = useFleet(refreshSeconds);
+  const registry = fleet.data?.registry;
+  useChangeAnnouncements(registry?.models);
   return (
     <>
-      <Masthead system={system.data} models={registry.data?.models} />
+      <Masthead system={system.data} models={registry?.models} />
       <main>
-        <ConnectionBanner failure={registry.error} />
+        <ConnectionBanner failure={fleet.error} />
         <EngineBanner system={system.data} />
-        {registry.data?.notices.map((notice) => (
+        {registry?.notices.map((notice) => (
           <Banner key={notice} tone="warn" title={notice} />
         ))}
-        {registry.data && <Models registry={registry.data} servers={servers} system={system.data} />}
-        {registry.isPending && <p className="looking">Asking the control plane…</p>}
+        {fleet.data && <Models fleet={fleet.data} system={system.data} />}
+        {fleet.isPending && <p className="looking">Asking the control plane…</p>}
       </main>
     </>
   );
 }
 
 interface ModelsProps {
-  registry: Registry;
-  servers: ReadonlyMap<string, Server>;
+  fleet: Fleet;
   system: System | undefined;
 }
 
-function Models({ registry, servers, system }: ModelsProps) {
+function Models({ fleet: { registry, list }, system }: ModelsProps) {
   const [search, setSearch] = useState("");
   const [order, setOrder] = useState<Order>({ by: "name", descending: false });
   const wanted = useDeferredValue(search);
   const { models } = registry;
+  const servers = useMemo(() => byModel(list), [list]);
   const shown = useMemo(
     () => ordered(found(models, wanted), order, servers),
     [models, wanted, order, servers],

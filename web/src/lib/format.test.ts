@@ -4,6 +4,7 @@ import { contextWords, durationWords, memoryWords, sizeWords } from "./format";
 describe("words for numbers", () => {
   it.each([
     [null, "–"],
+    [0.00008, "80 K"],
     [0.135, "135 M"],
     [0.6, "600 M"],
     [7, "7 B"],

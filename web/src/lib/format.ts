@@ -1,8 +1,9 @@
 const NONE = "–";
 
-/** Billions of parameters: `7.6 B`, `135 M`. */
+/** Billions of parameters: `7.6 B`, `135 M`, `80 K`. */
 export function sizeWords(billions: number | null): string {
   if (billions === null) return NONE;
+  if (billions < 0.001) return `${Math.round(billions * 1_000_000)} K`;
   if (billions < 1) return `${Math.round(billions * 1000)} M`;
   return `${trimmed(billions, billions < 100 ? 1 : 0)} B`;
 }

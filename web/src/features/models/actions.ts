@@ -8,10 +8,7 @@ import { announce, clearNote, noteOf, putNote } from "./notes";
 const FLEET = ["fleet"];
 
 function lookAgain(client: QueryClient): Promise<unknown> {
-  return Promise.all([
-    client.invalidateQueries({ queryKey: ["registry"] }),
-    client.invalidateQueries({ queryKey: ["servers"] }),
-  ]);
+  return client.invalidateQueries({ queryKey: FLEET });
 }
 
 export function useStart(model: Model) {

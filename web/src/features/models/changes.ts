@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 import type { Model, Status } from "../../lib/api";
-import { announce } from "./notes";
+import { announceNews } from "./notes";
 
 /** Says what became of the servers, whoever started or stopped them. */
 export function useChangeAnnouncements(models: Model[] | undefined): void {
@@ -11,7 +11,7 @@ export function useChangeAnnouncements(models: Model[] | undefined): void {
     before.current = new Map(models.map((model) => [model.model_id, model.status]));
     const news = changed.map(newsOf);
     if (news.length > 0)
-      announce(
+      announceNews(
         news.join(". "),
         changed.some((model) => model.status === "failed"),
       );

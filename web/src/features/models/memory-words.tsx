@@ -3,7 +3,7 @@ import { memoryWords } from "../../lib/format";
 
 /** What it takes now; with ~ what it took last time, or should take. */
 export function MemoryWords({ model, server }: { model: Model; server: Server | undefined }) {
-  if (server !== undefined && server.memory_used_mb > 0) {
+  if (server !== undefined && server.status === model.status && server.memory_used_mb > 0) {
     return (
       <span title={`Resident; ending it would free ${memoryWords(server.memory_private_mb)}`}>
         {memoryWords(server.memory_used_mb)}

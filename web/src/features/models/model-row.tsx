@@ -24,12 +24,12 @@ interface RowProps {
 
 /** One model: a line of the table, and below it whatever failed or was opened. On a phone, a card. */
 export const ModelRow = memo(function ModelRow({ model, server }: RowProps) {
-  const [opened, setOpened] = useState<Opened>(null);
+  const [wanted, setWanted] = useState<Opened>(null);
+  const opened = wanted === "ask" && model.status !== "running" ? null : wanted;
   const panelId = useId();
   const answer = useStore(notes, (all) => all.answers[model.model_id]);
   const dismissedAt = useStore(notes, (all) => all.dismissed[model.model_id]);
   const failure = failureOf(model, answer, dismissedAt);
-  const asking = opened === "ask" && model.status === "running";
 
   return (
     <tbody className="model" data-status={model.status} data-model={model.model_id}>
@@ -57,7 +57,7 @@ export const ModelRow = memo(function ModelRow({ model, server }: RowProps) {
           <PortField model={model} />
         </Fact>
         <td className="cell-actions">
-          <RowActions model={model} opened={asking ? "ask" : opened} onOpen={setOpened} panelId={panelId} />
+          <RowActions model={model} opened={opened} onOpen={setWanted} panelId={panelId} />
         </td>
       </tr>
       {failure && (
@@ -67,9 +67,11 @@ export const ModelRow = memo(function ModelRow({ model, server }: RowProps) {
           </td>
         </tr>
       )}
-      {(asking || opened === "settings") && (
+      {opened && (
         <tr className="model-below" id={panelId}>
-          <td colSpan={COLUMNS.length + 1}>{asking ? <AskBox model={model} /> : <Panel model={model} />}</td>
+          <td colSpan={COLUMNS.length + 1}>
+            {opened === "ask" ? <AskBox model={model} /> : <Panel model={model} />}
+          </td>
         </tr>
       )}
     </tbody>

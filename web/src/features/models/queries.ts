@@ -1,45 +1,40 @@
 import { useIsMutating, useQuery } from "@tanstack/react-query";
-import { api, type Model, type Registry, type Server } from "../../lib/api";
+import { api, type Registry, type Server, type ServerList } from "../../lib/api";
 import { retryMs } from "../../lib/http";
 import { isMoving } from "./status";
 
 const MOVING_MS = 1000;
 
-/** Every model with its status. Looked at each second while anything moves, else every `refreshSeconds`. */
-export function useRegistry(refreshSeconds: number) {
+export interface Fleet {
+  registry: Registry;
+  list: ServerList;
+}
+
+/**
+ * Every model with its status, and memory, uptime and progress of every server that is not stopped.
+ * Looked at each second while anything moves, else every `refreshSeconds`.
+ */
+export function useFleet(refreshSeconds: number) {
   const acting = useIsMutating({ mutationKey: ["fleet"] }) > 0;
   return useQuery({
-    queryKey: ["registry"],
-    queryFn: ({ signal }) => api.registry(signal),
+    queryKey: ["fleet"],
+    queryFn: async ({ signal }): Promise<Fleet> => {
+      const [registry, list] = await Promise.all([api.registry(signal), api.servers(signal)]);
+      return { registry, list };
+    },
     refetchInterval: ({ state }) => {
       if (state.error) return retryMs(state.error);
-      return acting || moves(state.data) ? MOVING_MS : refreshSeconds * 1000;
+      return acting || moves(state.data?.registry) ? MOVING_MS : refreshSeconds * 1000;
     },
   });
 }
 
-/** Memory, uptime and progress of every server that is not stopped, by model. */
-export function useServers(refreshSeconds: number, moving: boolean): ReadonlyMap<string, Server> {
-  const { data } = useQuery({
-    queryKey: ["servers"],
-    queryFn: ({ signal }) => api.servers(signal),
-    refetchInterval: ({ state }) => {
-      if (state.error) return retryMs(state.error);
-      return moving ? MOVING_MS : refreshSeconds * 1000;
-    },
-    select: byModel,
-  });
-  return data ?? NO_SERVERS;
-}
-
-export function moves(registry: Registry | undefined): boolean {
-  return (
-    registry !== undefined && (registry.scanning || registry.models.some((m: Model) => isMoving(m.status)))
-  );
-}
-
-const NO_SERVERS: ReadonlyMap<string, Server> = new Map();
-
-function byModel(list: { servers: Server[] }): ReadonlyMap<string, Server> {
+export function byModel(list: ServerList): ReadonlyMap<string, Server> {
   return new Map(list.servers.map((server) => [server.model_id, server]));
+}
+
+function moves(registry: Registry | undefined): boolean {
+  return (
+    registry !== undefined && (registry.scanning || registry.models.some((model) => isMoving(model.status)))
+  );
 }

@@ -10,7 +10,7 @@ export function ConnectionBanner({ failure }: { failure: Error | null }) {
     return (
       <Banner tone="bad" title="The control plane is unreachable">
         What is shown may be out of date. Trying again every few seconds. If it does not run, start it with{" "}
-        <code>synapse serve</code>. Models that were kept loaded are not affected.
+        <code>synapse serve</code>.
       </Banner>
     );
   }
