@@ -32,6 +32,8 @@ from synapse_engine.settings import Settings
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLOSE_CONNECTIONS_SECONDS = 3
+# Longer than the page's polling, so that a poll seldom meets a connection that is just being closed.
+KEEP_ALIVE_SECONDS = 75
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None
                     lifespan="off",
                     ws="none",
                     http="httptools",
+                    timeout_keep_alive=KEEP_ALIVE_SECONDS,
                     timeout_graceful_shutdown=CLOSE_CONNECTIONS_SECONDS,
                 )
             )
