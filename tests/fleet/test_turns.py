@@ -141,4 +141,5 @@ def test_order_is_tier_then_size_then_id() -> None:
         entry("middle", Tier.BALANCED, 2),
         entry("large", Tier.POWERFUL, 1),
     ]
-    assert sorted(reversed(in_order), key=start_order) == in_order
+    in_disorder = in_order[3:] + in_order[:3]
+    assert sorted(in_disorder, key=start_order) == in_order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -39,9 +40,13 @@ def check_settings(settings: Mapping[str, Any], engine: Engine | None) -> None:
             continue
         _check_option(name, value, engine)
     _check_extra_args(settings.get("extra_args") or [], engine)
-    for name in settings.get("env") or {}:
+    for name, value in (settings.get("env") or {}).items():
         if name in RESERVED_ENV:
             raise _reserved(f"env.{name}")
+        if not name or "=" in name or not _can_be_passed(name):
+            raise InvalidChoice(f"Bad name in env: {name}", "A variable's name is a text without `=`.")
+        if not _can_be_passed(value):
+            raise InvalidChoice(f"Bad value for env.{name}", "It takes a text without NUL.")
 
 
 def launch_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +147,7 @@ def _value_text(value: Any) -> str:
 def _check_option(name: str, value: Any, engine: Engine | None) -> None:
     if name in RESERVED:
         raise _reserved(name)
-    if not isinstance(value, str | int | float | list):
+    if not all(_can_be_passed(item) for item in (value if isinstance(value, list) else [value])):
         raise InvalidChoice(
             f"Bad value for {name}", "It takes a text, a number, true, false, or a list of them."
         )
@@ -160,12 +165,22 @@ def _check_option(name: str, value: Any, engine: Engine | None) -> None:
         raise InvalidChoice(f"Bad value for {name}", f"It takes {takes}.")
 
 
+def _can_be_passed(value: Any) -> bool:
+    """Whether a command line or an environment can hold it."""
+    if isinstance(value, str):
+        # What UTF-8 cannot say (half a surrogate pair) could not be saved either.
+        return "\0" not in value and value.encode(errors="replace").decode() == value
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+
+
 def _is_switch_like(flag: Flag) -> bool:
     return "on" in flag.hint and "off" in flag.hint
 
 
 def _check_extra_args(arguments: list[str], engine: Engine | None) -> None:
     for argument in arguments:
+        if not _can_be_passed(argument):
+            raise InvalidChoice("Bad value for extra_args", "It takes texts without NUL.")
         spelling = argument.partition("=")[0]
         if spelling.removeprefix("--").replace("-", "_") in RESERVED and spelling.startswith("--"):
             raise _reserved(f"extra_args {spelling}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import re
 import shutil
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +84,15 @@ class Engines:
     Attribute to read: known, the last one found that can be run, None before and without.
     """
 
-    def __init__(self, configured: Path | None, search_path: str | None = None) -> None:
+    def __init__(
+        self,
+        configured: Path | None,
+        search_path: str | None = None,
+        *,
+        probe_seconds: float = PROBE_TIMEOUT_SECONDS,
+    ) -> None:
         self.known: Engine | None = None
+        self._probe_seconds = probe_seconds
         self._configured = configured
         self._search_path = search_path
         self._answers: dict[tuple[str, int, int], Engine] = {}
@@ -100,20 +109,21 @@ class Engines:
         key = (path, stat.st_size, stat.st_mtime_ns)
         async with self._lock:
             if key not in self._answers:
-                self._answers[key] = await probe(path)
+                self._answers[key] = await probe(path, self._probe_seconds)
             engine = self._answers[key]
         self.known = engine if engine.problem is None else None
         return engine
 
 
-async def probe(path: str) -> Engine:
+async def probe(path: str, timeout_seconds: float = PROBE_TIMEOUT_SECONDS) -> Engine:
     """Ask the binary for its version and options. One that does not answer gets a `problem`."""
     try:
-        (_, version_text), (help_code, help_text) = await asyncio.gather(
-            _output(path, "--version"), _output(path, "--help")
-        )
+        async with asyncio.timeout(timeout_seconds):
+            (_, version_text), (help_code, help_text) = await asyncio.gather(
+                _output(path, "--version"), _output(path, "--help")
+            )
     except TimeoutError:
-        return Engine(path, None, {}, f"{path} --help did not answer within {PROBE_TIMEOUT_SECONDS:.0f} s")
+        return Engine(path, None, {}, f"{path} did not answer --help within {timeout_seconds:g} s")
     except OSError as error:
         return Engine(path, None, {}, f"{path} cannot be run: {error.strerror or error}")
     flags = {name: flag for flag in parse_help(help_text) for name in flag.names + flag.negations}
@@ -124,20 +134,22 @@ async def probe(path: str) -> Engine:
 
 
 async def _output(path: str, argument: str) -> tuple[int, str]:
+    """Exit code and output. When cancelled, the process and all that it started are ended."""
     process = await asyncio.create_subprocess_exec(
         path,
         argument,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
     )
     try:
-        async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
     return process.returncode or 0, output.decode(errors="replace")
 
 
