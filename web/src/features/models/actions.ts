@@ -1,4 +1,5 @@
 import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
 import { api, type Model, type ModelEdit } from "../../lib/api";
 import { ApiError } from "../../lib/http";
 import { announce, clearNote, noteOf, putNote } from "./notes";
@@ -51,6 +52,21 @@ export function useEdit(model: Model, refusedWhere: "row" | "here" = "row") {
     },
     onSettled: () => lookAgain(client),
   });
+}
+
+/** One choice as a field has it: what was asked shows at once, what is known once the answer is there. */
+export function useChoice<Key extends "enabled" | "tier" | "port">(
+  model: Model,
+  key: Key,
+  known: ModelEdit[Key],
+) {
+  const edit = useEdit(model);
+  const [asked, setAsked] = useState<{ value: ModelEdit[Key] } | null>(null);
+  function choose(value: ModelEdit[Key]): void {
+    setAsked({ value });
+    edit.mutate({ [key]: value }, { onSettled: () => setAsked(null) });
+  }
+  return { shown: asked ? asked.value : known, choose };
 }
 
 export function useStartAll() {

@@ -2,7 +2,7 @@ import { memo, useId, useState } from "react";
 import type { Model, Server } from "../../lib/api";
 import { contextWords, sizeWords } from "../../lib/format";
 import { useStore } from "../../lib/store";
-import { useEdit } from "./actions";
+import { useChoice } from "./actions";
 import { AskBox } from "./ask-box";
 import { COLUMNS } from "./columns";
 import { Failure } from "./failure";
@@ -88,15 +88,14 @@ function Fact({ of, children }: { of: (typeof COLUMNS)[number]["id"]; children: 
 }
 
 function EnabledBox({ model }: { model: Model }) {
-  const edit = useEdit(model);
-  const asked = edit.isPending ? edit.variables.enabled : null;
+  const { shown, choose } = useChoice(model, "enabled", model.enabled);
   return (
     <label className="tick">
       <input
         type="checkbox"
         aria-label={`Enabled ${model.display_name}`}
-        checked={asked ?? model.enabled}
-        onChange={(event) => edit.mutate({ enabled: event.target.checked })}
+        checked={shown ?? false}
+        onChange={(event) => choose(event.target.checked)}
       />
       <span className="tick-word" aria-hidden="true">
         Enabled

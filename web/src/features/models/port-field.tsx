@@ -1,20 +1,19 @@
 import { type KeyboardEvent, useState } from "react";
 import type { Model } from "../../lib/api";
-import { useEdit } from "./actions";
+import { useChoice } from "./actions";
 import { putNote } from "./notes";
 
 /** The port: a number pins it, blank gives it back to automatic. Taken on Enter or on leaving the field. */
 export function PortField({ model }: { model: Model }) {
-  const edit = useEdit(model);
+  const { shown, choose } = useChoice(model, "port", model.port_is_pinned ? model.port : null);
   const [draft, setDraft] = useState<string | null>(null);
-  const pinned = model.port_is_pinned && model.port !== null ? String(model.port) : "";
-  const asked = edit.isPending ? String(edit.variables.port ?? "") : pinned;
+  const pinned = String(shown ?? "");
 
   function commit(): void {
     const text = draft?.trim();
     setDraft(null);
     if (text === undefined || text === pinned) return;
-    if (/^\d*$/.test(text)) edit.mutate({ port: text === "" ? null : Number(text) });
+    if (/^\d*$/.test(text)) choose(text === "" ? null : Number(text));
     else
       putNote(model.model_id, {
         error: `Not a port: ${text}`,
@@ -38,7 +37,7 @@ export function PortField({ model }: { model: Model }) {
       inputMode="numeric"
       autoComplete="off"
       placeholder={model.port_is_pinned || model.port === null ? "auto" : String(model.port)}
-      value={draft ?? asked}
+      value={draft ?? pinned}
       onChange={(event) => setDraft(event.target.value)}
       onBlur={commit}
       onKeyDown={onKey}

@@ -1,20 +1,19 @@
 import type { Model, Tier } from "../../lib/api";
-import { useEdit } from "./actions";
+import { useChoice } from "./actions";
 
 const TIERS: Tier[] = ["fast", "balanced", "powerful"];
 
 /** The tier. Automatic until a person chooses; choosing `automatic` again takes the choice back. */
 export function TierSelect({ model }: { model: Model }) {
-  const edit = useEdit(model);
-  const chosen = edit.isPending ? edit.variables.tier : model.tier_is_override ? model.tier : null;
+  const { shown, choose } = useChoice(model, "tier", model.tier_is_override ? model.tier : null);
   return (
     <select
       className="tier"
-      data-chosen={chosen !== null && chosen !== undefined}
+      data-chosen={shown !== null}
       aria-label={`Tier ${model.display_name}`}
       title={model.tier_is_override ? "Chosen by a person" : "Automatic, by size"}
-      value={chosen ?? ""}
-      onChange={(event) => edit.mutate({ tier: (event.target.value || null) as Tier | null })}
+      value={shown ?? ""}
+      onChange={(event) => choose((event.target.value || null) as Tier | null)}
     >
       <option value="">{model.tier_is_override ? "automatic" : `${model.tier} auto`}</option>
       {TIERS.map((tier) => (
