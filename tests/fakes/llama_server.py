@@ -244,8 +244,16 @@ def main(arguments: list[str]) -> None:
     if behaviour.get("leaves_a_child") and not os.fork():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         stage.tell("child", pid=os.getpid())
+    wait_for_signals()
+
+
+def wait_for_signals() -> None:
+    """Not signal.pause, which sleeps on where a signal came just before it."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
     while True:
-        signal.pause()
+        os.read(reading, 1)
 
 
 main(sys.argv[1:])

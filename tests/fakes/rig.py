@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,8 +120,22 @@ async def open_rig(
             assert_no_process_left(stage)
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Return once it holds; the test's own time limit is the deadline."""
+    while not holds():
+        await asyncio.sleep(0.001)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that nobody has reaped yet does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def assert_no_process_left(stage: Stage) -> None:
     """Neither what was spawned on the stage nor any other child of this process."""
-    alive = [actor.pid for actor in stage.actors if psutil.pid_exists(actor.pid)]
+    alive = [actor.pid for actor in stage.actors if is_alive(actor.pid)]
     children = psutil.Process(os.getpid()).children(recursive=True)
     assert not alive and not children

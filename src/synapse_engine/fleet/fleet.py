@@ -136,6 +136,8 @@ class Fleet:
         return server is not None and server.state not in INACTIVE
 
     async def _start(self, entry: Entry, turn: AbstractAsyncContextManager[object]) -> Started:
+        # Again: a start-all's starts come a moment after it was let in, and a close may lie between.
+        self._check_open()
         model_id = entry.model_id
         if model_id not in self._servers:
             self._servers[model_id] = Server(model_id, self._launcher, self._session, self._limits)

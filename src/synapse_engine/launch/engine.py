@@ -117,20 +117,28 @@ class Engines:
 
 async def probe(path: str, timeout_seconds: float = PROBE_TIMEOUT_SECONDS) -> Engine:
     """Ask the binary for its version and options. One that does not answer gets a `problem`."""
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            (_, version_text), (help_code, help_text) = await asyncio.gather(
-                _output(path, "--version"), _output(path, "--help")
-            )
-    except TimeoutError:
-        return Engine(path, None, {}, f"{path} did not answer --help within {timeout_seconds:g} s")
-    except OSError as error:
-        return Engine(path, None, {}, f"{path} cannot be run: {error.strerror or error}")
-    flags = {name: flag for flag in parse_help(help_text) for name in flag.names + flag.negations}
     problem = None
+    try:
+        # A group, as gather would leave one running when the other is cancelled.
+        async with asyncio.timeout(timeout_seconds), asyncio.TaskGroup() as group:
+            asking_version = group.create_task(_output(path, "--version"))
+            asking_help = group.create_task(_output(path, "--help"))
+    except* TimeoutError:
+        problem = f"{path} did not answer --help within {timeout_seconds:g} s"
+    except* OSError as errors:
+        problem = f"{path} cannot be run: {_words(errors)}"
+    if problem is not None:
+        return Engine(path, None, {}, problem)
+    help_code, help_text = asking_help.result()
+    flags = {name: flag for flag in parse_help(help_text) for name in flag.names + flag.negations}
     if not flags:
         problem = f"{path} --help lists no options (exit code {help_code}); is it a llama-server?"
-    return Engine(path, parse_version(version_text), flags, problem)
+    return Engine(path, parse_version(asking_version.result()[1]), flags, problem)
+
+
+def _words(errors: ExceptionGroup[OSError]) -> str:
+    error = errors.exceptions[0]
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 async def _output(path: str, argument: str) -> tuple[int, str]:
