@@ -15,8 +15,6 @@ LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 REGISTRY_HOSTS = re.compile(
     r'"resolved": *"https?:|registry *= *"?https?:|^(?:--|-i )?(?:extra-)?index-url', re.MULTILINE
 )
-    r'"resolved": *"https?:|registry *= *"?https?:|^(?:--|-i )?(?:extra-)?index-url', re.M
-)
 
 
 def test_what_is_taken_from_the_code_is_up_to_date() -> None:
