@@ -24,7 +24,9 @@ from synapse_engine.catalog.scanner import Scanner, scan_roots
 from synapse_engine.datafolder import DataFolder
 from synapse_engine.errors import AddressInUse, CouldNotSave, EngineNotFound
 from synapse_engine.fleet.fleet import Fleet
-from synapse_engine.fleet.server import Limits
+from synapse_engine.fleet.journal import Journal
+from synapse_engine.fleet.life import Limits
+from synapse_engine.fleet.restarts import RestartLimits
 from synapse_engine.gateway.openai import openai_router
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import LocalLauncher, port_holder
@@ -80,10 +82,18 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             LocalLauncher(folder.logs),
             engines,
             session,
-            Limits(settings.max_startup_seconds, settings.stop_timeout_seconds, settings.drain_seconds),
+            Journal(folder.journal),
+            Limits(
+                settings.max_startup_seconds,
+                settings.stop_timeout_seconds,
+                settings.drain_seconds,
+                settings.probe_seconds,
+            ),
+            RestartLimits(settings.restart_max, settings.restart_window_seconds),
             port_range=range(settings.port_range_start, settings.port_range_end + 1),
             start_concurrency=settings.start_concurrency,
             ram_bytes=psutil.virtual_memory().total,
+            on_change=lambda server: None,
         )
         services = Services(
             settings=settings,

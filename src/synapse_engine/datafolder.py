@@ -18,6 +18,7 @@ class DataFolder:
         self.root = root
         self.registry = root / "model_registry.json"
         self.logs = root / "logs"
+        self.journal = root / "journal"
         self._lock = root / "lock"
 
     @contextmanager

@@ -122,8 +122,9 @@ class ServerEnded(SynapseError):
     code = "server_ended"
     status = 500
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, exit_code: int | None = None) -> None:
         super().__init__("Server ended by itself", detail)
+        self.exit_code = exit_code
 
 
 class NotRunning(SynapseError):

@@ -87,6 +87,21 @@ class Settings(BaseSettings):
     drain_seconds: float = _setting(
         "SYNAPSE_DRAIN_SECONDS", 30, "How long a stop waits for running requests before SIGTERM.", ge=0
     )
+    keep_servers: bool = _setting(
+        "SYNAPSE_KEEP_SERVERS", False, "At a graceful end other than Ctrl-C, leave the servers running."
+    )
+    restart_max: int = _setting(
+        "SYNAPSE_RESTART_MAX",
+        5,
+        "How often a server that ends by itself is started again, in a window.",
+        ge=0,
+    )
+    restart_window_seconds: float = _setting(
+        "SYNAPSE_RESTART_WINDOW_SECONDS", 600, "The window of SYNAPSE_RESTART_MAX.", gt=0
+    )
+    probe_seconds: float = _setting(
+        "SYNAPSE_PROBE_SECONDS", 15, "How often a running server is asked whether it lives.", gt=0
+    )
     refresh_seconds: float = _setting(
         "SYNAPSE_REFRESH_SECONDS", 30, "How often the page asks for the registry by itself.", gt=0
     )

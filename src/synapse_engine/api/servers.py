@@ -24,7 +24,7 @@ from synapse_engine.api.wire import (
 )
 from synapse_engine.catalog.registry import Entry
 from synapse_engine.errors import SynapseError
-from synapse_engine.fleet.server import Started, Stopped
+from synapse_engine.fleet.life import Started, Stopped
 
 router = APIRouter(prefix="/api/models/servers", tags=["servers"])
 

@@ -20,6 +20,7 @@ STATUSES: dict[State, Status] = {
     State.STARTING: "starting",
     State.READY: "running",
     State.STOPPING: "stopping",
+    State.BACKOFF: "backoff",
     State.FAILED: "failed",
 }
 
@@ -92,7 +93,7 @@ async def server_out(entry: Entry, server: Server | None) -> ServerOut:
         progress=1.0 if is_ready else None,
         eta_seconds=None,
         active_requests=server.active_requests if server else 0,
-        restarts=0,
+        restarts=server.restarts.total if server else 0,
         last_error=_last_error(server),
         started_at=started_at,
     )

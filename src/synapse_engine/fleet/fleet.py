@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -12,8 +13,11 @@ import aiohttp
 from synapse_engine.catalog.model import Tier
 from synapse_engine.catalog.registry import Entry, Registry
 from synapse_engine.errors import Booting, NotRunning, SynapseError
+from synapse_engine.fleet.journal import Journal, Record
+from synapse_engine.fleet.life import Limits, Prepare, Started, Stopped
 from synapse_engine.fleet.preparation import Preparation
-from synapse_engine.fleet.server import Lease, Limits, Server, Started, Stopped
+from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy
+from synapse_engine.fleet.server import ADOPTION_SECONDS, Lease, Server, Surroundings
 from synapse_engine.fleet.state import State
 from synapse_engine.fleet.turns import Turns, start_order
 from synapse_engine.launch.base import Command, Launcher
@@ -21,6 +25,8 @@ from synapse_engine.launch.command import launch_settings
 from synapse_engine.launch.engine import Engines
 
 INACTIVE = (State.STOPPED, State.FAILED)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,16 +46,19 @@ class Fleet:
         launcher: Launcher,
         engines: Engines,
         session: aiohttp.ClientSession,
+        journal: Journal,
         limits: Limits,
+        restart_limits: RestartLimits,
         *,
         port_range: range,
         start_concurrency: int,
         ram_bytes: int,
+        on_change: Callable[[Server], None],
     ) -> None:
         self._registry = registry
         self._launcher = launcher
-        self._session = session
-        self._limits = limits
+        self._journal = journal
+        self._surroundings = Surroundings(launcher, session, journal, limits, restart_limits, on_change)
         self._preparation = Preparation(
             registry, engines, port_range=port_range, ram_bytes=ram_bytes, is_active=self._is_active
         )
@@ -62,6 +71,14 @@ class Fleet:
         """Every server that was ever asked for, by model id; a model that is absent is stopped."""
         return self._servers
 
+    async def adopt(self) -> None:
+        """Take over the servers that an earlier run left, each checked beside the others.
+
+        Those that were ready answer again, or have failed with a reason, when this returns; those that
+        were loading go on loading.
+        """
+        await asyncio.gather(*(self._adopt(record) for record in self._journal.read()))
+
     def open(self) -> None:
         """Let starts, stops and leases begin."""
         self.is_open = True
@@ -70,6 +87,17 @@ class Fleet:
         """Refuse what is new, stop everything, and return once no process is left."""
         self.is_open = False
         await asyncio.gather(*(server.stop(now=now) for server in self._servers.values()))
+
+    async def let_go(self, drain_seconds: float) -> None:
+        """Refuse what is new, let running requests finish, and leave the servers to a later run."""
+        self.is_open = False
+        servers = self._servers.values()
+        idle = [asyncio.ensure_future(server.until_idle()) for server in servers]
+        if idle:
+            await asyncio.wait(idle, timeout=drain_seconds)
+        for waiting in idle:
+            waiting.cancel()
+        await asyncio.gather(*(server.let_go() for server in servers))
 
     async def start(self, model_id: str) -> Started:
         """Start one model, at once. Raises what made it fail; see errors."""
@@ -135,17 +163,49 @@ class Fleet:
         server = self._servers.get(model_id)
         return server is not None and server.state not in INACTIVE
 
+    async def _adopt(self, record: Record) -> None:
+        model_id = record.command.model_id
+        try:
+            async with asyncio.timeout(ADOPTION_SECONDS):
+                process = await self._launcher.adopt(record.command, record.process)
+        except TimeoutError:
+            log.error("%s: its process could not be looked for in %.0f s", model_id, ADOPTION_SECONDS)
+            return
+        if model_id not in self._registry.entries:
+            log.warning("%s is in no registry any more: its server is ended", model_id)
+            if process is not None:
+                process.kill()
+                await process.wait()
+            self._journal.forget(model_id)
+        elif process is None and not record.was_ready:
+            self._journal.forget(model_id)
+        else:
+            server = self._server(model_id)
+            server.adopt(record, process, self._prepare(model_id), self._policy(model_id))
+            if record.was_ready:
+                await server.settled()
+
+    def _server(self, model_id: str) -> Server:
+        if model_id not in self._servers:
+            self._servers[model_id] = Server(model_id, self._surroundings)
+        return self._servers[model_id]
+
+    def _prepare(self, model_id: str) -> Prepare:
+        async def prepare(strangers: frozenset[int]) -> Command:
+            return await self._preparation.prepare(model_id, strangers)
+
+        return prepare
+
+    def _policy(self, model_id: str) -> RestartPolicy:
+        chosen = self._registry.get(model_id).choices.settings.get("restart")
+        return RestartPolicy(chosen or RestartPolicy.ON_FAILURE)
+
     async def _start(self, entry: Entry, turn: AbstractAsyncContextManager[object]) -> Started:
         # Again: a start-all's starts come a moment after it was let in, and a close may lie between.
         self._check_open()
         model_id = entry.model_id
-        if model_id not in self._servers:
-            self._servers[model_id] = Server(model_id, self._launcher, self._session, self._limits)
-
-        async def prepare(strangers: frozenset[int]) -> Command:
-            return await self._preparation.prepare(model_id, strangers)
-
-        return await self._servers[model_id].ensure_ready(prepare, turn)
+        server = self._server(model_id)
+        return await server.ensure_ready(self._prepare(model_id), self._policy(model_id), turn)
 
 
 async def _outcomes(work: Iterable[tuple[Entry, Awaitable[Started | Stopped]]]) -> list[Outcome]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any
 
 import aiohttp
 
@@ -24,54 +25,33 @@ from synapse_engine.errors import (
     StartTimedOut,
     SynapseError,
 )
-from synapse_engine.fleet.health import until_healthy
+from synapse_engine.fleet.health import MISSES_UNTIL_HUNG, until_healthy, until_hung
+from synapse_engine.fleet.journal import Journal, Record
+from synapse_engine.fleet.life import Failure, Life, Limits, Prepare, Started, StopAsked, Stopped
+from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy, Restarts
 from synapse_engine.fleet.state import Event, State, next_state
 from synapse_engine.launch.base import Command, Launcher, Process
 from synapse_engine.launch.failure import SHOWN_LINES, explain_exit, is_port_taken, with_log
 
 GIB = 1 << 30
 STARTUP_SECONDS_PER_GIB = 20.0
+ADOPTION_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
-Prepare = Callable[[frozenset[int]], Awaitable[Command]]
-"""Gives the command of the next attempt, given the ports that strangers were found on."""
+Turn = AbstractAsyncContextManager[object]
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How long a server may take, in seconds."""
+class Surroundings:
+    """What every server of a fleet works with. on_change: told of every new state."""
 
-    startup_seconds: float
-    stop_seconds: float
-    drain_seconds: float
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a server is not running, and since when."""
-
-    error: str
-    detail: str
-    at: datetime
-
-
-@dataclass(frozen=True)
-class Started:
-    """A ready server. seconds: what this caller's start took; 0 where it was running already."""
-
-    port: int
-    was_running: bool
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """A server that is not running. was_active: whether there was something to stop."""
-
-    was_active: bool
-    seconds: float
+    launcher: Launcher
+    session: aiohttp.ClientSession
+    journal: Journal
+    limits: Limits
+    restart_limits: RestartLimits
+    on_change: Callable[[Server], None]
 
 
 class Lease:
@@ -92,58 +72,23 @@ class Lease:
             self._server._idle.set()
 
 
-class _StopAsked(Exception):
-    """A stop came while a life was under way."""
-
-
-class _Life:
-    """One run of a server, from the ask to the end."""
-
-    def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.began = loop.time()
-        self.ready: asyncio.Future[int] = loop.create_future()  # the port
-        self.ready.add_done_callback(lambda future: future.cancelled() or future.exception())
-        self.stop_asked = asyncio.Event()
-        self.hurry = asyncio.Event()
-        self.task: asyncio.Task[None] | None = None
-
-    async def unless_stopped(self, work: Awaitable[T]) -> T:
-        """The work's result. Raises _StopAsked, with the work cancelled, once a stop is asked for."""
-        task = asyncio.ensure_future(work)
-        stop = asyncio.ensure_future(self.stop_asked.wait())
-        try:
-            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if self.stop_asked.is_set():
-                raise _StopAsked
-            return await task
-        finally:
-            for unfinished in (task, stop):
-                unfinished.cancel()
-            await asyncio.wait({task, stop})
-            if not task.cancelled():
-                task.exception()
-
-
 class Server:
     """The server of one model, running or not.
 
-    Attributes to read: state, process, port, command, ready_at (loop time), started_at, failure.
+    Attributes to read: state, process, command, started_at, failure, restarts.
     """
 
-    def __init__(
-        self, model_id: str, launcher: Launcher, session: aiohttp.ClientSession, limits: Limits
-    ) -> None:
+    def __init__(self, model_id: str, surroundings: Surroundings) -> None:
         self.model_id = model_id
         self.state = State.STOPPED
         self.process: Process | None = None
         self.command: Command | None = None
         self.started_at: datetime | None = None
         self.failure: Failure | None = None
-        self._launcher = launcher
-        self._session = session
-        self._limits = limits
-        self._life: _Life | None = None
+        self.restarts = Restarts(surroundings.restart_limits)
+        self._with = surroundings
+        self._life: Life | None = None
+        self._ready_at = 0.0
         self._stops = 0
         self._leases: set[Lease] = set()
         self._idle = asyncio.Event()
@@ -156,7 +101,7 @@ class Server:
     def active_requests(self) -> int:
         return len(self._leases)
 
-    async def ensure_ready(self, prepare: Prepare, turn: AbstractAsyncContextManager[object]) -> Started:
+    async def ensure_ready(self, prepare: Prepare, policy: RestartPolicy, turn: Turn) -> Started:
         """Start it, or join the start under way, or find it running; wait until it is ready.
 
         turn: entered before it loads and left when it is ready or has failed. The start goes on
@@ -165,11 +110,15 @@ class Server:
         began = asyncio.get_running_loop().time()
         stops = self._stops
         while self._life is not None and self._life.stop_asked.is_set():
-            await self._ended(self._life)
+            await self._life.ended()
             if self._stops != stops:
                 raise StartCancelled(self.model_id)
         if self._life is None:
-            self._begin(prepare, turn)
+            self._begin(Life(prepare, policy), Event.ENQUEUE, lambda life: self._come_up(life, turn))
+            self.restarts.reset()
+        elif self.state is State.BACKOFF:
+            self.restarts.reset()
+            self._life.start_asked.set()
         assert self._life is not None
         was_running = self._life.ready.done()
         port = await asyncio.shield(self._life.ready)
@@ -184,15 +133,46 @@ class Server:
         began = asyncio.get_running_loop().time()
         self._stops += 1
         life = self._life
+        was_active = life is not None and self.state is not State.BACKOFF
         if life is not None:
             life.stop_asked.set()
             if now:
                 life.hurry.set()
-            await self._ended(life)
+            await life.ended()
         if self.state is State.FAILED:
             self._move(Event.STOP)
             self.failure = None
-        return Stopped(life is not None, asyncio.get_running_loop().time() - began)
+        return Stopped(was_active, asyncio.get_running_loop().time() - began)
+
+    def adopt(self, record: Record, process: Process | None, prepare: Prepare, policy: RestartPolicy) -> None:
+        """Take over what an earlier run left: a process, or the news that it ended meanwhile (None)."""
+        self.command = record.command
+        self.process = process
+        self.started_at = datetime.fromtimestamp(record.began_at, UTC)
+        life = Life(prepare, policy)
+        if record.is_stopping:
+            life.stop_asked.set()
+        self._begin(life, Event.ADOPT, lambda life: self._rejoin(life, record))
+
+    async def settled(self) -> None:
+        """Return once the coming up under way has ended, either way."""
+        if self._life is not None:
+            await asyncio.wait({self._life.ready})
+
+    async def let_go(self) -> None:
+        """Leave the process running, unwatched, for a later run to adopt; a start not yet spawned ends."""
+        life = self._life
+        if life is None or life.task is None or life.stop_asked.is_set():
+            return
+        life.is_let_go = self.process is not None
+        life.task.cancel()
+        await life.ended()
+
+    async def until_idle(self) -> None:
+        """Return once no lease is held."""
+        while self._leases:
+            self._idle.clear()
+            await self._idle.wait()
 
     def lease(self) -> Lease:
         """Use of the ready server. Raises NotRunning in any other state."""
@@ -203,61 +183,115 @@ class Server:
     def _move(self, event: Event) -> None:
         before, self.state = self.state, next_state(self.state, event)
         log.info("%s: %s -> %s (%s)", self.model_id, before, self.state, event)
+        self._with.on_change(self)
 
-    def _begin(self, prepare: Prepare, turn: AbstractAsyncContextManager[object]) -> None:
-        life = self._life = _Life()
+    def _begin(self, life: Life, event: Event, come_up: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
+        self._life = life
         self.failure = None
-        self._move(Event.ENQUEUE)
-        life.task = asyncio.create_task(self._live(life, prepare, turn), name=f"server {self.model_id}")
+        self._move(event)
+        life.task = asyncio.create_task(self._live(life, come_up), name=f"server {self.model_id}")
 
-    async def _ended(self, life: _Life) -> None:
-        assert life.task is not None
-        await asyncio.wait({life.task})
-
-    async def _live(self, life: _Life, prepare: Prepare, turn: AbstractAsyncContextManager[object]) -> None:
-        """From the ask to the end, whichever it is: stopped, failed to start, or ended by itself."""
+    async def _live(self, life: Life, come_up: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
+        """From the ask to the end, whichever it is: stopped, failed to start, ended too often, let go."""
         try:
-            await life.unless_stopped(self._come_up(life, prepare, turn))
-            await life.unless_stopped(self._until_exit())
-        except _StopAsked:
+            await life.unless_stopped(come_up(life))
+            while True:
+                ended = await life.unless_stopped(self._until_ended())
+                await life.unless_stopped(self._come_back(life, ended))
+        except StopAsked:
             await self._wind_down(life)
         except SynapseError as error:
             await self._fail(life, error)
         except Exception as error:
-            log.exception("%s: the start broke", self.model_id)
+            log.exception("%s: its life broke", self.model_id)
             await self._fail(life, StartFailed(f"Unexpected {type(error).__name__}: {error}"))
         finally:
+            if not life.ready.done():
+                life.ready.set_exception(StartCancelled(self.model_id))
+            if not life.is_let_go:
+                self._with.journal.forget(self.model_id)
             self._life = None
             self.process = None
             self.started_at = None
 
-    async def _come_up(
-        self, life: _Life, prepare: Prepare, turn: AbstractAsyncContextManager[object]
-    ) -> None:
+    async def _come_up(self, life: Life, turn: Turn) -> None:
         async with turn:
             self._move(Event.ADMIT)
-            strangers: set[int] = set()
-            while (busy_port := await self._attempt(prepare, frozenset(strangers))) is not None:
-                strangers.add(busy_port)
-        self._move(Event.HEALTHY)
+            await self._load(life)
+
+    async def _rejoin(self, life: Life, record: Record) -> None:
+        """Wait until an adopted process answers, or go on waiting for one that was loading."""
+        if self.process is None:
+            raise ServerEnded("It ended while the control plane was not running (exit status unknown).")
+        limit = ADOPTION_SECONDS
+        if not record.was_ready:
+            limit = max(limit, self._startup_limit(record.command) - (time.time() - record.began_at))
+        if await self._until_ready(record.command, self.process, limit) is not None:
+            raise StartFailed(f"Port {record.command.port} was taken by another process")
+        self._now_ready(life)
+
+    async def _come_back(self, life: Life, ended: ServerEnded) -> None:
+        """Start it again after waits that grow. Raises the last reason once it is given up."""
+        life.renew()
+        loop = asyncio.get_running_loop()
+        uptime_seconds = loop.time() - self._ready_at
+        while True:
+            await self._end_process()
+            self._with.journal.forget(self.model_id)
+            delay = self.restarts.plan(life.policy, ended.exit_code, loop.time(), uptime_seconds)
+            if delay is None:
+                raise ended
+            self.failure = _failure(ended)
+            self._move(Event.CRASH)
+            await life.unless_started(delay)
+            self._move(Event.RETRY)
+            try:
+                await self._load(life)
+                return
+            except StartFailed as error:
+                if life.start_asked.is_set():
+                    raise
+                ended, uptime_seconds = ServerEnded(error.detail), 0.0
+
+    async def _load(self, life: Life) -> None:
+        """Spawn, on another port where the first is a stranger's, and wait until it is ready."""
+        strangers: set[int] = set()
+        while (busy_port := await self._attempt(life.prepare, frozenset(strangers))) is not None:
+            strangers.add(busy_port)
+        self._now_ready(life)
+
+    def _now_ready(self, life: Life) -> None:
         assert self.command is not None
+        self._ready_at = asyncio.get_running_loop().time()
+        self.failure = None
+        self._with.journal.note(self.model_id, was_ready=True)
+        self._move(Event.HEALTHY)
         life.ready.set_result(self.command.port)
 
     async def _attempt(self, prepare: Prepare, strangers: frozenset[int]) -> int | None:
         """One spawn, until it is ready (None) or its port turns out to be taken (the port)."""
         command = self.command = await prepare(strangers)
-        self.process = await self._launcher.start(command)
-        self.started_at = datetime.now(UTC)
-        limit = self._limits.startup_seconds + STARTUP_SECONDS_PER_GIB * command.weights_bytes / GIB
-        healthy = asyncio.ensure_future(until_healthy(self._session, self.process))
-        exited = asyncio.ensure_future(self.process.wait())
+        began_at = time.time()
+        self._with.journal.intend(command, began_at)
+        self.process = await self._with.launcher.start(command)
+        self._with.journal.note(self.model_id, process=self.process.identity())
+        self.started_at = datetime.fromtimestamp(began_at, UTC)
+        return await self._until_ready(command, self.process, self._startup_limit(command))
+
+    def _startup_limit(self, command: Command) -> float:
+        return self._with.limits.startup_seconds + STARTUP_SECONDS_PER_GIB * command.weights_bytes / GIB
+
+    async def _until_ready(self, command: Command, process: Process, limit_seconds: float) -> int | None:
+        """None once it is ready, its port where that was taken. Raises StartFailed, StartTimedOut."""
+        healthy = asyncio.ensure_future(until_healthy(self._with.session, process))
+        exited = asyncio.ensure_future(process.wait())
         try:
-            await asyncio.wait({healthy, exited}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({healthy, exited}, timeout=limit_seconds, return_when=asyncio.FIRST_COMPLETED)
             if exited.done():
                 return await self._explain_early_exit(command, exited.result())
             if not healthy.done():
-                lines = await self._launcher.log_tail(self.model_id, SHOWN_LINES)
-                raise StartTimedOut(with_log(f"Still loading after {limit:.0f} s, and was ended", lines))
+                text = f"Still loading after {limit_seconds:.0f} s, and was ended"
+                raise StartTimedOut(with_log(text, await self._log_lines()))
             healthy.result()
             return None
         finally:
@@ -267,55 +301,63 @@ class Server:
 
     async def _explain_early_exit(self, command: Command, exit_code: int | None) -> int:
         """The port where that was the cause and another may be tried. Raises StartFailed otherwise."""
-        lines = await self._launcher.log_tail(self.model_id, SHOWN_LINES)
+        lines = await self._log_lines()
         if not is_port_taken(lines):
             raise StartFailed(explain_exit(exit_code, lines))
         if command.port_is_pinned:
-            holder = self._launcher.port_holder(command.port)
+            holder = self._with.launcher.port_holder(command.port)
             raise StartFailed(f"Port {command.port} already in use" + (f" by {holder}" if holder else ""))
         return command.port
 
-    async def _until_exit(self) -> None:
-        """Wait while it serves. Raises ServerEnded once the process ends by itself."""
+    async def _until_ended(self) -> ServerEnded:
+        """Wait while it serves, until its process is gone or hangs; why, in words."""
         assert self.process is not None
-        exit_code = await self.process.wait()
-        lines = await self._launcher.log_tail(self.model_id, SHOWN_LINES)
-        raise ServerEnded(explain_exit(exit_code, lines))
+        probe_seconds = self._with.limits.probe_seconds
+        exited = asyncio.ensure_future(self.process.wait())
+        hung = asyncio.ensure_future(until_hung(self._with.session, self.process, probe_seconds))
+        try:
+            await asyncio.wait({exited, hung}, return_when=asyncio.FIRST_COMPLETED)
+            if exited.done():
+                return ServerEnded(explain_exit(exited.result(), await self._log_lines()), exited.result())
+            hung.result()
+            seconds = MISSES_UNTIL_HUNG * probe_seconds
+            text = f"It did not answer for {seconds:.0f} s and used no processor time, so it was ended"
+            return ServerEnded(with_log(text, await self._log_lines()))
+        finally:
+            exited.cancel()
+            hung.cancel()
+            await asyncio.wait({exited, hung})
 
-    async def _fail(self, life: _Life, error: SynapseError) -> None:
-        if self.process is not None:
-            self.process.kill()
-            await self.process.wait()
-        self.failure = Failure(error.error, error.detail, datetime.now(UTC))
+    async def _log_lines(self) -> list[str]:
+        return await self._with.launcher.log_tail(self.model_id, SHOWN_LINES)
+
+    async def _fail(self, life: Life, error: SynapseError) -> None:
+        await self._end_process()
+        self.failure = _failure(error)
         self._move(Event.FAIL)
         if not life.ready.done():
             life.ready.set_exception(error)
 
-    async def _wind_down(self, life: _Life) -> None:
+    async def _end_process(self) -> None:
+        """Kill what is left of it, and reap it."""
+        if self.process is not None:
+            self.process.kill()
+            await self.process.wait()
+            self.process = None
+
+    async def _wind_down(self, life: Life) -> None:
         self._move(Event.STOP)
         if not life.ready.done():
             life.ready.set_exception(StartCancelled(self.model_id))
         if self.process is not None:
-            await self._drain(life)
-            await self._terminate(life, self.process)
+            self._with.journal.note(self.model_id, is_stopping=True)
+            await life.unless_hurried(self.until_idle(), self._with.limits.drain_seconds)
+            if not life.hurry.is_set():
+                self.process.terminate()
+                await life.unless_hurried(self.process.wait(), self._with.limits.stop_seconds)
+            await self._end_process()
         self._move(Event.GONE)
 
-    async def _drain(self, life: _Life) -> None:
-        if self._leases:
-            self._idle.clear()
-            await self._wait_unless_hurried(life, self._idle.wait(), self._limits.drain_seconds)
 
-    async def _terminate(self, life: _Life, process: Process) -> None:
-        if not life.hurry.is_set():
-            process.terminate()
-            await self._wait_unless_hurried(life, process.wait(), self._limits.stop_seconds)
-        process.kill()
-        await process.wait()
-
-    @staticmethod
-    async def _wait_unless_hurried(life: _Life, work: Awaitable[object], timeout: float) -> None:
-        tasks = {asyncio.ensure_future(work), asyncio.ensure_future(life.hurry.wait())}
-        await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+def _failure(error: SynapseError) -> Failure:
+    return Failure(error.error, error.detail, datetime.now(UTC))

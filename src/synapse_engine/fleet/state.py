@@ -12,6 +12,7 @@ class State(StrEnum):
     QUEUED = "queued"
     STARTING = "starting"
     READY = "ready"
+    BACKOFF = "backoff"
     STOPPING = "stopping"
     FAILED = "failed"
 
@@ -23,6 +24,9 @@ class Event(StrEnum):
     ADMIT = "admit"  # its turn has come
     HEALTHY = "healthy"  # our process answers
     FAIL = "fail"  # the start failed, or the process ended by itself
+    CRASH = "crash"  # the process ended by itself and will be started again
+    RETRY = "retry"  # the wait before that is over
+    ADOPT = "adopt"  # a process of an earlier run was found
     STOP = "stop"  # a stop was asked for
     GONE = "gone"  # the stopped process is gone
 
@@ -43,6 +47,12 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.STARTING, Event.STOP): State.STOPPING,
     (State.READY, Event.FAIL): State.FAILED,
     (State.READY, Event.STOP): State.STOPPING,
+    (State.STOPPED, Event.ADOPT): State.STARTING,
+    (State.READY, Event.CRASH): State.BACKOFF,
+    (State.STARTING, Event.CRASH): State.BACKOFF,
+    (State.BACKOFF, Event.RETRY): State.STARTING,
+    (State.BACKOFF, Event.FAIL): State.FAILED,
+    (State.BACKOFF, Event.STOP): State.STOPPING,
     (State.STOPPING, Event.GONE): State.STOPPED,
 }
 

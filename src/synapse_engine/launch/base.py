@@ -52,6 +52,10 @@ class Process(Protocol):
         """The machine it runs on; `local` is this one."""
         ...
 
+    def identity(self) -> dict[str, Any]:
+        """What `Launcher.adopt` finds it by after a restart of the control plane; JSON."""
+        ...
+
     async def wait(self) -> int | None:
         """Return once the process is gone: its exit code (negative: the signal), None where unknown."""
         ...
@@ -72,6 +76,10 @@ class Process(Protocol):
         """What it takes now; None once it is gone."""
         ...
 
+    def cpu_seconds(self) -> float | None:
+        """Processor time that it has used so far; None once it is gone."""
+        ...
+
 
 class Launcher(Protocol):
     """Where servers run: this machine, or a cluster."""
@@ -80,6 +88,14 @@ class Launcher(Protocol):
         """Spawn the process, logging to a file of its own.
 
         Raises StartFailed when it cannot be spawned at all. Readiness is the caller's business.
+        """
+        ...
+
+    async def adopt(self, command: Command, identity: dict[str, Any] | None) -> Process | None:
+        """The process of an earlier run, if it is still this very one; None where it is gone.
+
+        identity: what `Process.identity` gave, None where the run ended before it could be kept: then the
+        process is looked for by the key in its environment.
         """
         ...
 

@@ -13,7 +13,7 @@ from synapse_engine.launch.engine import Engine, Flag
 
 # Ours, not llama-server's; the rest of a model's settings are its options under their long names.
 OWN_SETTINGS = frozenset(
-    "extra_args env engine devices idle_stop_seconds pinned replicas autostart variants".split()
+    "extra_args env engine devices idle_stop_seconds pinned replicas restart autostart variants".split()
 )
 SHAPES_COMMAND = frozenset(["extra_args", "env"])
 NOT_YET = frozenset("engine devices idle_stop_seconds pinned replicas variants".split())

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import psutil
 
 from synapse_engine.errors import StartFailed
-from synapse_engine.launch.base import Command, Memory
+from synapse_engine.launch.base import Command
+from synapse_engine.launch.process import LocalProcess, find_by_key, is_same_process, listens_on
 
 LOG_BLOCK_BYTES = 64 * 1024
 
@@ -40,7 +39,17 @@ class LocalLauncher:
                 )
         except OSError as error:
             raise StartFailed(f"{error.filename or command.argv[0]}: {error.strerror}") from error
-        return LocalProcess(child, command.port)
+        return LocalProcess(child.pid, command.port, child)
+
+    async def adopt(self, command: Command, identity: dict[str, Any] | None) -> LocalProcess | None:
+        if identity is None:
+            pid = await asyncio.to_thread(find_by_key, command.api_key)
+        else:
+            pid = identity["pid"] if is_same_process(identity, command.api_key) else None
+        try:
+            return None if pid is None else LocalProcess(pid, command.port, None)
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            return None
 
     def port_holder(self, port: int) -> str | None:
         return port_holder(port)
@@ -58,60 +67,6 @@ class LocalLauncher:
         return path.open("wb")
 
 
-class LocalProcess:
-    """A child of ours, watched through a pidfd where the system has one, else by a thread."""
-
-    node = "local"
-
-    def __init__(self, child: subprocess.Popen[bytes], port: int) -> None:
-        self._child = child
-        self._port = port
-        self._exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        _watch(child.pid, self._on_exit)
-
-    @property
-    def pid(self) -> int:
-        return self._child.pid
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    async def wait(self) -> int | None:
-        return await asyncio.shield(self._exit_code)
-
-    def listens(self) -> bool:
-        try:
-            connections = psutil.Process(self.pid).net_connections("tcp")
-        except psutil.NoSuchProcess:
-            return False
-        return any(_listens_on(connection, self._port) for connection in connections)
-
-    def terminate(self) -> None:
-        self._signal_group(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self._signal_group(signal.SIGKILL)
-
-    def memory(self) -> Memory | None:
-        try:
-            full = psutil.Process(self.pid).memory_full_info()
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            return None
-        return Memory(full.rss, full.uss)
-
-    def _signal_group(self, number: signal.Signals) -> None:
-        if not self._exit_code.done():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, number)
-
-    def _on_exit(self) -> None:
-        # Before it is reaped its pid cannot be another's, so what it left in its group is ours to end.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self._exit_code.set_result(self._child.wait())
-
-
 def port_holder(port: int) -> str | None:
     """Who listens on the port of this machine, as `NAME (pid N)`; None where it cannot be told."""
     try:
@@ -119,38 +74,10 @@ def port_holder(port: int) -> str | None:
     except psutil.AccessDenied:
         return None
     for connection in connections:
-        if connection.pid and _listens_on(connection, port):
+        if connection.pid and listens_on(connection, port):
             with contextlib.suppress(psutil.NoSuchProcess):
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return None
-
-
-def _listens_on(connection: Any, port: int) -> bool:
-    return (
-        connection.status == psutil.CONN_LISTEN and bool(connection.laddr) and connection.laddr.port == port
-    )
-
-
-def _watch(pid: int, on_exit: Callable[[], None]) -> None:
-    """Call `on_exit` in the loop once the process is dead; it is left unreaped."""
-    loop = asyncio.get_running_loop()
-    if hasattr(os, "pidfd_open"):
-        descriptor = os.pidfd_open(pid)
-
-        def readable() -> None:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)
-            on_exit()
-
-        loop.add_reader(descriptor, readable)
-        return
-
-    async def wait_in_thread() -> None:
-        await asyncio.to_thread(os.waitid, os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        on_exit()
-
-    task = loop.create_task(wait_in_thread())
-    task.add_done_callback(lambda done: done.result())
 
 
 def read_tail(path: Path, lines: int) -> list[str]:

@@ -1,0 +1,170 @@
+"""One llama-server process of this machine: a child of ours, or one that an earlier run started."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from synapse_engine.launch.base import Memory
+
+POLL_SECONDS = 0.05
+STAT_START_TIME_FIELD = 19  # of /proc/PID/stat, counted from behind the name; man 5 proc
+
+
+class LocalProcess:
+    """Watched through a pidfd where the system has one, else by polling.
+
+    child: None for an adopted one, whose exit code nobody can know.
+    """
+
+    node = "local"
+
+    def __init__(self, pid: int, port: int, child: subprocess.Popen[bytes] | None) -> None:
+        self.pid = pid
+        self._port = port
+        self._child = child
+        self._start_mark = start_mark(pid)
+        self._exit_code: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        _watch(pid, self._on_exit)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def identity(self) -> dict[str, Any]:
+        return {"pid": self.pid, "start_mark": self._start_mark, "boot_id": boot_id()}
+
+    async def wait(self) -> int | None:
+        return await asyncio.shield(self._exit_code)
+
+    def listens(self) -> bool:
+        try:
+            connections = psutil.Process(self.pid).net_connections("tcp")
+        except psutil.NoSuchProcess:
+            return False
+        return any(listens_on(connection, self._port) for connection in connections)
+
+    def terminate(self) -> None:
+        self._signal_group(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._signal_group(signal.SIGKILL)
+
+    def memory(self) -> Memory | None:
+        try:
+            full = psutil.Process(self.pid).memory_full_info()
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return None
+        return Memory(full.rss, full.uss)
+
+    def cpu_seconds(self) -> float | None:
+        try:
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.NoSuchProcess:
+            return None
+        return float(times.user + times.system)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        if not self._exit_code.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+
+    def _on_exit(self) -> None:
+        if self._child is None:
+            self._exit_code.set_result(None)
+            return
+        # Before it is reaped its pid cannot be another's, so what it left in its group is ours to end.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._exit_code.set_result(self._child.wait())
+
+
+def is_same_process(identity: dict[str, Any], api_key: str) -> bool:
+    """Whether the process that an earlier run noted is still that very one: a bare pid lies."""
+    pid = identity["pid"]
+    if identity["boot_id"] != boot_id():
+        return False
+    try:
+        return start_mark(pid) == identity["start_mark"] and _has_key(pid, api_key)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def find_by_key(api_key: str) -> int | None:
+    """The leader of the session whose environment holds the key of one start, which no other process has."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(process.pid) == process.pid and process.environ().get("LLAMA_API_KEY") == api_key:
+                return process.pid
+    return None
+
+
+def start_mark(pid: int) -> str:
+    """When the process started, in the system's own unit, which no change of the clock touches.
+
+    Raises psutil.NoSuchProcess, also for one that is dead and not yet reaped.
+    """
+    if sys.platform != "linux":
+        return repr(psutil.Process(pid).create_time())
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        raise psutil.NoSuchProcess(pid) from None
+    return fields[STAT_START_TIME_FIELD]
+
+
+@functools.cache
+def boot_id() -> str:
+    """What tells one run of the machine from the next."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except FileNotFoundError:
+        return repr(psutil.boot_time())
+
+
+def listens_on(connection: Any, port: int) -> bool:
+    is_listening = connection.status == psutil.CONN_LISTEN and bool(connection.laddr)
+    return is_listening and connection.laddr.port == port
+
+
+def _has_key(pid: int, api_key: str) -> bool:
+    process = psutil.Process(pid)
+    if process.status() == psutil.STATUS_ZOMBIE:
+        return False
+    try:
+        return process.environ().get("LLAMA_API_KEY") == api_key
+    except psutil.AccessDenied:
+        return False
+
+
+def _watch(pid: int, on_exit: Callable[[], None]) -> None:
+    """Call `on_exit` in the loop once the process is dead; a child of ours is left unreaped."""
+    loop = asyncio.get_running_loop()
+    if hasattr(os, "pidfd_open"):
+        descriptor = os.pidfd_open(pid)
+
+        def readable() -> None:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+            on_exit()
+
+        loop.add_reader(descriptor, readable)
+        return
+
+    def poll() -> None:
+        if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            loop.call_later(POLL_SECONDS, poll)
+        else:
+            on_exit()
+
+    poll()
