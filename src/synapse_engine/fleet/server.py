@@ -164,7 +164,7 @@ class Server:
         """
         began = asyncio.get_running_loop().time()
         stops = self._stops
-        while self._life is not None and self._life.stop_asked.is_set():
+        while self._life is not None and self._is_ending(self._life):
             await self._ended(self._life)
             if self._stops != stops:
                 raise StartCancelled(self.model_id)
@@ -209,6 +209,11 @@ class Server:
         self.failure = None
         self._move(Event.ENQUEUE)
         life.task = asyncio.create_task(self._live(life, prepare, turn), name=f"server {self.model_id}")
+
+    def _is_ending(self, life: _Life) -> bool:
+        """Whether its end can only be waited for: a start that comes now belongs to the next life."""
+        has_crashed = life.ready.done() and self.process is not None and self.process.has_exited
+        return has_crashed or life.stop_asked.is_set()
 
     async def _ended(self, life: _Life) -> None:
         assert life.task is not None

@@ -52,6 +52,11 @@ class Process(Protocol):
         """The machine it runs on; `local` is this one."""
         ...
 
+    @property
+    def has_exited(self) -> bool:
+        """Whether it is known to be gone; `wait` would return at once."""
+        ...
+
     async def wait(self) -> int | None:
         """Return once the process is gone: its exit code (negative: the signal), None where unknown."""
         ...

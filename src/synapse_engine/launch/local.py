@@ -77,15 +77,22 @@ class LocalProcess:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def has_exited(self) -> bool:
+        return self._exit_code.done()
+
     async def wait(self) -> int | None:
         return await asyncio.shield(self._exit_code)
 
     def listens(self) -> bool:
         try:
-            connections = psutil.Process(self.pid).net_connections("tcp")
+            process = psutil.Process(self.pid)
+            # The engine may be a script, and the llama-server its child.
+            return _listens(process, self._port) or any(
+                _listens(child, self._port) for child in process.children(recursive=True)
+            )
         except psutil.NoSuchProcess:
             return False
-        return any(_listens_on(connection, self._port) for connection in connections)
 
     def terminate(self) -> None:
         self._signal_group(signal.SIGTERM)
@@ -101,7 +108,7 @@ class LocalProcess:
         return Memory(full.rss, full.uss)
 
     def _signal_group(self, number: signal.Signals) -> None:
-        if not self._exit_code.done():
+        if not self.has_exited:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
 
@@ -123,6 +130,10 @@ def port_holder(port: int) -> str | None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return None
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    return any(_listens_on(connection, port) for connection in process.net_connections("tcp"))
 
 
 def _listens_on(connection: Any, port: int) -> bool:
