@@ -25,6 +25,14 @@ def smollm2_path() -> Path:
     return Path(path)
 
 
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the person who runs the tests has set for their own control plane stays out."""
+    for name in list(os.environ):
+        if name.startswith(("SYNAPSE_", "MODEL_", "LLAMA_")) and name != "SYNAPSE_TEST_MODEL":
+            monkeypatch.delenv(name)
+
+
 @pytest.fixture
 def engine(tmp_path: Path) -> Path:
     """The fake llama-server, as a file that can be run."""

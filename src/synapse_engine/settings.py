@@ -29,9 +29,16 @@ def _expand(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
+def _trimmed_key(key: SecretStr | None) -> SecretStr | None:
+    """An empty key is none: it must never be one that everybody has."""
+    trimmed = key.get_secret_value().strip() if key is not None else ""
+    return SecretStr(trimmed) if trimmed else None
+
+
 Folder = Annotated[Path, AfterValidator(_expand)]
 Words = Annotated[tuple[str, ...], NoDecode, _split(",")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Key = Annotated[SecretStr | None, AfterValidator(_trimmed_key)]
 
 
 def _setting(name: str, default: Any, description: str, **kwargs: Any) -> Any:
@@ -41,13 +48,15 @@ def _setting(name: str, default: Any, description: str, **kwargs: Any) -> Any:
 class Settings(BaseSettings):
     """Every setting of the control plane. `docs/settings.md` lists them, and a test holds it complete."""
 
-    model_config = SettingsConfigDict(frozen=True, env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        frozen=True, env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
 
     host: str = _setting(
         "SYNAPSE_HOST", "127.0.0.1", "Address to listen on. Any but loopback needs SYNAPSE_API_KEY."
     )
     port: Port = _setting("SYNAPSE_PORT", 8000, "Port of the page, the API and the gateway.")
-    api_key: SecretStr | None = _setting(
+    api_key: Key = _setting(
         "SYNAPSE_API_KEY", None, "Key that every request but the page itself and /health must carry."
     )
     insecure: bool = _setting("SYNAPSE_INSECURE", False, "Listen on any address without a key.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 import synapse_engine
 from synapse_engine.api import errors, models, page, servers, system
@@ -25,4 +26,12 @@ def build_application(services: Services, gateway: APIRouter) -> FastAPI:
         app.include_router(router)
     page.mount(app)
     app.add_middleware(Guard, settings=services.settings)
+    if services.settings.allowed_origins:
+        # Outermost: a browser's preflight carries no key, and refusals must be readable too.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=[origin.rstrip("/") for origin in services.settings.allowed_origins],
+            allow_methods=["*"],
+            allow_headers=["*"],
+        )
     return app

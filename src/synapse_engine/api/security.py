@@ -17,6 +17,9 @@ from synapse_engine.api.errors import answer
 from synapse_engine.errors import SynapseError
 from synapse_engine.settings import LOOPBACK_HOSTS, Settings
 
+OPEN_PATHS = frozenset({"/", "/icon.svg", "/health", "/health/ready"})
+OPEN_FOLDER = "/assets/"
+
 
 class Refused(SynapseError):
     """The request may not come in."""
@@ -34,8 +37,9 @@ class Guard:
         self._app = app
         self._key = settings.api_key.get_secret_value() if settings.api_key else None
         self._is_open_to_others = settings.host not in LOOPBACK_HOSTS
-        self._hosts = LOOPBACK_HOSTS | {settings.host} | set(settings.allowed_hosts)
-        self._origins = frozenset(settings.allowed_origins)
+        allowed = {_host_name(host) for host in settings.allowed_hosts}
+        self._hosts = LOOPBACK_HOSTS | {settings.host.lower()} | (allowed - {None})
+        self._origins = frozenset(origin.rstrip("/") for origin in settings.allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,7 +71,7 @@ class Guard:
             )
 
     def _is_our_host(self, host: str) -> bool:
-        name = urlsplit(f"//{host}").hostname
+        name = _host_name(host)
         if name is None:
             return False
         # An address cannot be rebound: only a name can be made to mean another machine.
@@ -76,7 +80,10 @@ class Guard:
     def _is_our_origin(self, origin: str, host: str) -> bool:
         if origin in self._origins:
             return True
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         default_port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
         return bool(parts.netloc) and parts.netloc.removesuffix(default_port) == host.removesuffix(
             default_port
@@ -91,7 +98,15 @@ class Guard:
 
 def _needs_key(path: str) -> bool:
     """All but the page itself, which has to be there to ask for the key, and the health checks."""
-    return path.startswith(("/api/", "/v1/")) or path in ("/docs", "/openapi.json", "/metrics")
+    return path not in OPEN_PATHS and not path.startswith(OPEN_FOLDER)
+
+
+def _host_name(host: str) -> str | None:
+    """The name or address in a Host header, in lower case; None where it makes no sense."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _is_address(name: str) -> bool:

@@ -77,7 +77,6 @@ class Life:
         """It ended by itself and will come up again: who asks from now on waits for that."""
         if self.ready.done():
             self.ready = _future()
-        self.start_asked.clear()
 
     async def unless_stopped(self, work: Awaitable[T]) -> T:
         """The work's result. Raises StopAsked, with the work cancelled, once a stop is asked for."""

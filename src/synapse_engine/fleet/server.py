@@ -116,8 +116,9 @@ class Server:
         if self._life is None:
             self._begin(Life(prepare, policy), Event.ENQUEUE, lambda life: self._come_up(life, turn))
             self.restarts.reset()
-        elif self.state is State.BACKOFF:
+        elif self.state is State.BACKOFF or self._has_crashed():
             self.restarts.reset()
+            self._life.renew()
             self._life.start_asked.set()
         assert self._life is not None
         was_running = self._life.ready.done()
@@ -239,11 +240,11 @@ class Server:
             await self._end_process()
             self._with.journal.forget(self.model_id)
             delay = self.restarts.plan(life.policy, ended.exit_code, loop.time(), uptime_seconds)
-            if delay is None:
+            if delay is None and not life.start_asked.is_set():
                 raise ended
             self.failure = _failure(ended)
             self._move(Event.CRASH)
-            await life.unless_started(delay)
+            await life.unless_started(delay or 0.0)
             self._move(Event.RETRY)
             try:
                 await self._load(life)
@@ -266,6 +267,7 @@ class Server:
         self.failure = None
         self._with.journal.note(self.model_id, was_ready=True)
         self._move(Event.HEALTHY)
+        life.start_asked.clear()
         life.ready.set_result(self.command.port)
 
     async def _attempt(self, prepare: Prepare, strangers: frozenset[int]) -> int | None:

@@ -52,6 +52,11 @@ class Process(Protocol):
         """The machine it runs on; `local` is this one."""
         ...
 
+    @property
+    def has_exited(self) -> bool:
+        """Whether it is known to be gone; `wait` would return at once."""
+        ...
+
     def identity(self) -> dict[str, Any]:
         """What `Launcher.adopt` finds it by after a restart of the control plane; JSON."""
         ...

@@ -41,6 +41,10 @@ class LocalProcess:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def has_exited(self) -> bool:
+        return self._exit_code.done()
+
     def identity(self) -> dict[str, Any]:
         return {"pid": self.pid, "start_mark": self._start_mark, "boot_id": boot_id()}
 
@@ -49,10 +53,13 @@ class LocalProcess:
 
     def listens(self) -> bool:
         try:
-            connections = psutil.Process(self.pid).net_connections("tcp")
+            process = psutil.Process(self.pid)
+            # The engine may be a script, and the llama-server its child.
+            return _listens(process, self._port) or any(
+                _listens(child, self._port) for child in process.children(recursive=True)
+            )
         except psutil.NoSuchProcess:
             return False
-        return any(listens_on(connection, self._port) for connection in connections)
 
     def terminate(self) -> None:
         self._signal_group(signal.SIGTERM)
@@ -75,7 +82,7 @@ class LocalProcess:
         return float(times.user + times.system)
 
     def _signal_group(self, number: signal.Signals) -> None:
-        if not self._exit_code.done():
+        if not self.has_exited:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
 
@@ -135,6 +142,10 @@ def boot_id() -> str:
 def listens_on(connection: Any, port: int) -> bool:
     is_listening = connection.status == psutil.CONN_LISTEN and bool(connection.laddr)
     return is_listening and connection.laddr.port == port
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    return any(listens_on(connection, port) for connection in process.net_connections("tcp"))
 
 
 def _has_key(pid: int, api_key: str) -> bool:
