@@ -23,7 +23,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 async def openapi() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data_dir=Path(folder), scan_defaults=False, _env_file=None)
+        settings = Settings(data_dir=Path(folder), scan_defaults=False, _env_file=None)  # type: ignore[call-arg]
         async with wire(settings, DataFolder(Path(folder))) as (_, application):
             return application.openapi()
 

@@ -18,7 +18,7 @@ REGISTRY_HOSTS = re.compile(
 
 
 def test_what_is_taken_from_the_code_is_up_to_date() -> None:
-    command = [sys.executable, ROOT / "scripts" / "write_docs.py", "--check"]
+    command = [sys.executable, str(ROOT / "scripts" / "write_docs.py"), "--check"]
     checked = subprocess.run(command, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
 

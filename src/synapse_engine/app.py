@@ -71,7 +71,7 @@ async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None
 
 @asynccontextmanager
 async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Services, FastAPI]]:
-    """Every object of the control plane, not yet booted; on leaving, no server is left."""
+    """Every object of the control plane, not yet booted; on leaving, no server is watched any more."""
     registry = Registry.open(folder.registry)
     connector = aiohttp.TCPConnector(limit=0)
     jar = aiohttp.DummyCookieJar()
@@ -107,7 +107,8 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
         try:
             yield services, build_application(services, openai_router(registry, fleet, session))
         finally:
-            await fleet.close(now=True)
+            # After a graceful end nothing is left to let go of; after a defect the models stay loaded.
+            await fleet.let_go(0.0)
 
 
 async def boot(services: Services) -> None:
@@ -116,18 +117,32 @@ async def boot(services: Services) -> None:
         await services.engines.current()
     except EngineNotFound as error:
         log.warning("%s", error)
-    services.fleet.open()
     for notice in services.registry.notices:
         log.warning("%s", notice)
+    if not services.registry.entries:
+        # Servers of an earlier run belong to models, so these must be known first.
+        await _scan(services)
+        await _open_fleet(services)
+    else:
+        await _open_fleet(services)
+        await _scan(services)
+    entries = services.registry.entries.values()
+    autostart = [entry.model_id for entry in entries if entry.choices.settings.get("autostart")]
+    if autostart:
+        await services.fleet.start_all(autostart, None)
+
+
+async def _open_fleet(services: Services) -> None:
+    await services.fleet.adopt()
+    services.fleet.open()
+
+
+async def _scan(services: Services) -> None:
     try:
         changes = await services.scanner.rescan()
         log.info("Found %d models in %.2f s", changes.found, services.registry.scan_seconds or 0.0)
     except CouldNotSave as error:
         log.error("%s", error)
-    entries = services.registry.entries.values()
-    autostart = [entry.model_id for entry in entries if entry.choices.settings.get("autostart")]
-    if autostart:
-        await services.fleet.start_all(autostart, None)
 
 
 @contextlib.contextmanager
@@ -144,7 +159,10 @@ def listen(settings: Settings) -> Iterator[socket.socket]:
 
 
 async def _until_ended(services: Services, serving: asyncio.Task[None], booting: asyncio.Task[None]) -> None:
-    """Wait for a signal, then stop every server while the page still answers; a second signal kills them."""
+    """Wait for a signal, then end the servers, or let go of them, while the page still answers.
+
+    A second signal kills what is still being stopped.
+    """
     loop = asyncio.get_running_loop()
     asked, hurried = asyncio.Event(), asyncio.Event()
 
@@ -157,6 +175,8 @@ async def _until_ended(services: Services, serving: asyncio.Task[None], booting:
     await asyncio.wait({end, serving}, return_when=asyncio.FIRST_COMPLETED)
     end.cancel()
     booting.cancel()
+    if keeps_servers(services.settings):
+        await services.fleet.let_go(services.settings.drain_seconds)
     closing = asyncio.create_task(services.fleet.close())
     hurry = asyncio.create_task(hurried.wait())
     await asyncio.wait({closing, hurry}, return_when=asyncio.FIRST_COMPLETED)
@@ -167,6 +187,13 @@ async def _until_ended(services: Services, serving: asyncio.Task[None], booting:
     await asyncio.wait({booting, end, hurry})
     if not booting.cancelled():
         booting.result()
+
+
+def keeps_servers(settings: Settings) -> bool:
+    """Whether a graceful end leaves the servers running: as told, else where systemd runs us as a service."""
+    if settings.keep_servers is not None:
+        return settings.keep_servers
+    return "INVOCATION_ID" in os.environ and not os.isatty(0)
 
 
 class _Server(uvicorn.Server):

@@ -41,6 +41,7 @@ def main() -> None:
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of registry, logs and lock.")
 @click.option("--scan-path", "scan_paths", multiple=True, help="Folder to search for models; repeatable.")
 @click.option("--llama-server", "llama_server_path", help="The llama-server to run.")
+@click.option("--keep-servers", is_flag=True, default=None, help="Leave the servers running at the end.")
 @click.option("--insecure", is_flag=True, default=None, help="Listen on any address without a key.")
 def serve(**flags: Any) -> None:
     """Run the control plane; Ctrl-C stops it and every server."""

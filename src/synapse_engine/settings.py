@@ -96,8 +96,10 @@ class Settings(BaseSettings):
     drain_seconds: float = _setting(
         "SYNAPSE_DRAIN_SECONDS", 30, "How long a stop waits for running requests before SIGTERM.", ge=0
     )
-    keep_servers: bool = _setting(
-        "SYNAPSE_KEEP_SERVERS", False, "At a graceful end other than Ctrl-C, leave the servers running."
+    keep_servers: bool | None = _setting(
+        "SYNAPSE_KEEP_SERVERS",
+        None,
+        "Leave the servers running at a graceful end; by default 1 as a systemd service, else 0.",
     )
     restart_max: int = _setting(
         "SYNAPSE_RESTART_MAX",

@@ -19,11 +19,16 @@ from synapse_engine.catalog.discovery import Scan
 from synapse_engine.catalog.model import Model, Tier
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.fleet.fleet import Fleet
-from synapse_engine.fleet.server import Limits, Server
+from synapse_engine.fleet.journal import Journal
+from synapse_engine.fleet.life import Limits
+from synapse_engine.fleet.restarts import RestartLimits
+from synapse_engine.fleet.server import Server
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import LocalLauncher
 
-LIMITS = Limits(startup_seconds=10.0, stop_seconds=10.0, drain_seconds=10.0)
+LIMITS = Limits(startup_seconds=10.0, stop_seconds=10.0, drain_seconds=10.0, probe_seconds=15.0)
+
+NO_RESTARTS = RestartLimits(most=0)
 
 
 def fake_model(path: Path, *, size_bytes: int = 1000, tier: Tier = Tier.FAST, **facts: Any) -> Model:
@@ -98,6 +103,7 @@ async def open_rig(
     ports: range,
     *,
     limits: Limits = LIMITS,
+    restart_limits: RestartLimits = NO_RESTARTS,
     start_concurrency: int = 4,
 ) -> AsyncIterator[Rig]:
     async with aiohttp.ClientSession() as session:
@@ -107,10 +113,13 @@ async def open_rig(
             LocalLauncher(folder / "logs"),
             Engines(engine),
             session,
+            Journal(folder / "journal"),
             limits,
+            restart_limits,
             port_range=ports,
             start_concurrency=start_concurrency,
             ram_bytes=8 << 30,
+            on_change=lambda server: None,
         )
         fleet.open()
         try:

@@ -8,16 +8,27 @@ import pytest
 
 from synapse_engine.fleet.state import Event, IllegalTransition, State, next_state, transition_table
 
-# One row per state; the columns are enqueue, admit, healthy, fail, stop, gone. A dash raises.
+# One row per state; the columns are in the order of COLUMNS. A dash raises.
 TABLE = """
-stopped  | queued | -        | -     | -      | -        | -
-queued   | -      | starting | -     | failed | stopping | -
-starting | -      | -        | ready | failed | stopping | -
-ready    | -      | -        | -     | failed | stopping | -
-stopping | -      | -        | -     | -      | -        | stopped
-failed   | queued | -        | -     | -      | stopped  | -
+stopped  | queued | -        | -     | -      | -       | -        | starting | -        | -
+queued   | -      | starting | -     | failed | -       | -        | -        | stopping | -
+starting | -      | -        | ready | failed | backoff | -        | -        | stopping | -
+ready    | -      | -        | -     | failed | backoff | -        | -        | stopping | -
+backoff  | -      | -        | -     | failed | -       | starting | -        | stopping | -
+stopping | -      | -        | -     | -      | -       | -        | -        | -        | stopped
+failed   | queued | -        | -     | -      | -       | -        | -        | stopped  | -
 """
-COLUMNS = (Event.ENQUEUE, Event.ADMIT, Event.HEALTHY, Event.FAIL, Event.STOP, Event.GONE)
+COLUMNS = (
+    Event.ENQUEUE,
+    Event.ADMIT,
+    Event.HEALTHY,
+    Event.FAIL,
+    Event.CRASH,
+    Event.RETRY,
+    Event.ADOPT,
+    Event.STOP,
+    Event.GONE,
+)
 
 
 def rows() -> dict[tuple[State, Event], State | None]:
@@ -44,4 +55,4 @@ def test_the_documented_table_has_every_state_and_event() -> None:
     assert [cell.strip() for cell in head.strip("|").split("|")] == ["state", *Event]
     assert len(rule.strip("|").split("|")) == len(Event) + 1
     assert [line.split("**")[1] for line in body] == list(State)
-    assert "| **starting** |  |  | ready | failed | stopping |  |" in body
+    assert "| **starting** |  |  | ready | failed | backoff |  |  | stopping |  |" in body

@@ -86,6 +86,14 @@ async def enable(services: Wired, ask: EnableAsk) -> Enabled:
     )
 
 
+@router.post("/{model_id}/release", responses=documented(404, 409, 503))
+async def release(services: Wired, model_id: str) -> ModelOut:
+    """End a hold: requests may start the model again."""
+    held_id = services.registry.resolve(model_id).model_id
+    await services.fleet.hold([held_id], False)
+    return model_out(services, services.registry.get(held_id))
+
+
 @router.get("/{model_id}", responses=documented(404, 409))
 async def one_model(services: Wired, model_id: str) -> ModelOut:
     """One model."""

@@ -56,6 +56,7 @@ def model_out(services: Services, entry: Entry) -> ModelOut:
         shards=model.shard_count,
         repo=model.repo,
         enabled=choices.enabled,
+        held=choices.held,
         port=choices.port,
         port_is_pinned=choices.port_is_pinned,
         aliases=list(choices.aliases),

@@ -141,6 +141,9 @@ class ModelSettings(BaseModel):
     devices: Literal["auto", "cpu"] | list[str] | None = None
     idle_stop_seconds: Annotated[float, Field(ge=0)] | None = None
     pinned: bool | None = Field(None, description="never evicted")
+    restart: Literal["always", "on-failure", "never"] | None = Field(
+        None, description="which ends are followed by another start; on-failure where nothing is set"
+    )
     replicas: Annotated[int, Field(ge=1, le=64)] | None = None
     autostart: bool | None = Field(None, description="started when the control plane starts")
     variants: list[Variant] | None = None
@@ -165,6 +168,7 @@ class ModelOut(BaseModel):
     shards: int
     repo: str | None
     enabled: bool
+    held: bool = Field(description="a person stopped it: requests do not start it until a START or a release")
     port: int | None
     port_is_pinned: bool
     aliases: list[str]

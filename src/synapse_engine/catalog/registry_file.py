@@ -26,7 +26,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a person (and the fleet, for ports) decided about one model.
 
     tier: overrides the model's own. settings: llama-server's, under its long names.
-    last_started_at: unix seconds.
+    last_started_at: unix seconds. held: a person stopped it, so requests do not start it.
     """
 
     enabled: bool = False
@@ -36,6 +36,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     aliases: tuple[str, ...] = ()
     settings: dict[str, Any] = {}
     last_started_at: float | None = None
+    held: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

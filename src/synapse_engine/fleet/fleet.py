@@ -9,10 +9,11 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 import aiohttp
+import msgspec
 
 from synapse_engine.catalog.model import Tier
-from synapse_engine.catalog.registry import Entry, Registry
-from synapse_engine.errors import Booting, NotRunning, SynapseError
+from synapse_engine.catalog.registry import Choices, Entry, Registry
+from synapse_engine.errors import Booting, CouldNotSave, NotRunning, SynapseError
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.fleet.life import Limits, Prepare, Started, Stopped
 from synapse_engine.fleet.preparation import Preparation
@@ -105,11 +106,16 @@ class Fleet:
         return await self._start(self._registry.get(model_id), nullcontext())
 
     async def stop(self, model_id: str, *, now: bool = False) -> Stopped:
-        """Stop one model; one that does not run is no error. Raises ModelNotFound."""
+        """Stop one model for a person, and hold it; one that does not run is no error.
+
+        Raises ModelNotFound.
+        """
         self._check_open()
         self._registry.get(model_id)
         server = self._servers.get(model_id)
-        return await server.stop(now=now) if server else Stopped(was_active=False, seconds=0.0)
+        stopping = server.stop(now=now) if server else _nothing_to_stop()
+        _, stopped = await asyncio.gather(self.hold([model_id], True), stopping)
+        return stopped
 
     async def start_all(self, model_ids: Sequence[str] | None, tier: Tier | None) -> list[Outcome]:
         """Start the given models, or every enabled one, smallest first and a few at a time.
@@ -127,11 +133,34 @@ class Fleet:
         )
 
     async def stop_all(self) -> list[Outcome]:
-        """Stop every server, all at once."""
+        """Stop every server for a person, all at once, and hold them and every enabled model."""
         self._check_open()
-        return await _outcomes(
-            (self._registry.get(model_id), server.stop()) for model_id, server in self._servers.items()
+        entries = self._registry.entries
+        held = [
+            model_id for model_id in entries if entries[model_id].choices.enabled or self._is_active(model_id)
+        ]
+        _, outcomes = await asyncio.gather(
+            self.hold(held, True),
+            _outcomes((entries[model_id], server.stop()) for model_id, server in self._servers.items()),
         )
+        return outcomes
+
+    async def hold(self, model_ids: Iterable[str], held: bool) -> None:
+        """Keep requests from starting models, or let them again.
+
+        A full disk is only logged: it must not keep a stop from stopping.
+        """
+        wanted = list(model_ids)
+
+        def change(entries: Mapping[str, Entry]) -> dict[str, Choices]:
+            return {
+                model_id: msgspec.structs.replace(entries[model_id].choices, held=held) for model_id in wanted
+            }
+
+        try:
+            await self._registry.edit(change)
+        except CouldNotSave as error:
+            log.error("%s", error)
 
     def lease(self, model_id: str) -> Lease:
         """Use of a ready server. Raises Booting, NotRunning."""
@@ -206,6 +235,10 @@ class Fleet:
         model_id = entry.model_id
         server = self._server(model_id)
         return await server.ensure_ready(self._prepare(model_id), self._policy(model_id), turn)
+
+
+async def _nothing_to_stop() -> Stopped:
+    return Stopped(was_active=False, seconds=0.0)
 
 
 async def _outcomes(work: Iterable[tuple[Entry, Awaitable[Started | Stopped]]]) -> list[Outcome]:

@@ -77,7 +77,9 @@ class Preparation:
                 if other.choices.port == port and other_id != model_id
             }
             own = entries[model_id].choices
-            changed[model_id] = msgspec.structs.replace(own, port=port, last_started_at=self._clock())
+            changed[model_id] = msgspec.structs.replace(
+                own, port=port, last_started_at=self._clock(), held=False
+            )
             return changed
 
         await self._registry.edit(claim)

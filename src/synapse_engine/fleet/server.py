@@ -186,6 +186,10 @@ class Server:
         log.info("%s: %s -> %s (%s)", self.model_id, before, self.state, event)
         self._with.on_change(self)
 
+    def _has_crashed(self) -> bool:
+        """Whether its process is gone and its task has not come round to that yet."""
+        return self.state is State.READY and self.process is not None and self.process.has_exited
+
     def _begin(self, life: Life, event: Event, come_up: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
         self._life = life
         self.failure = None

@@ -1,0 +1,205 @@
+"""The control plane is killed; the models stay loaded and the next one finds them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from tests.e2e.serving import COMMAND, serving_environment
+from tests.fakes.stage import Behaviour, write_engine
+from tests.gguf_files import write_llama
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+SOAK = "SYNAPSE_SOAK" in os.environ
+REAL_ROUNDS = 10 if SOAK else 2
+FAKE_ROUNDS = 100 if SOAK else 3
+READY = ("red", "green", "blue")
+
+
+class ControlPlane:
+    """A `synapse serve` that may be killed and started again over the same folders."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self.environment = environment
+        self._log = folder / "serve.log"
+        self.url = f"http://127.0.0.1:{environment['SYNAPSE_PORT']}"
+        self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        self.process = self._spawn()
+
+    def __enter__(self) -> ControlPlane:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(60)
+
+    def kill_and_start_again(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process = self._spawn()
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> None:
+        self.process.send_signal(number)
+        self.process.wait(60)
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        servers = self.http.get("/api/models/servers").json()["servers"]
+        return {server["model_id"]: server for server in servers}
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with open(self._log, "ab") as log:
+            process = subprocess.Popen([*COMMAND, "serve"], env=self.environment, stdout=log, stderr=log)
+        while not self._is_ready():
+            assert process.poll() is None, self._log.read_text()
+        return process
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.http.get("/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.01)
+
+
+def engines_of(folder: Path) -> set[int]:
+    """Every process whose command line names a model in the folder."""
+    found = set()
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(folder) in argument for argument in process.info["cmdline"] or ()):
+            if process.status() != psutil.STATUS_ZOMBIE and "--model" in process.info["cmdline"]:
+                found.add(process.pid)
+    return found
+
+
+def post_in_background(url: str) -> threading.Thread:
+    """A request whose answer the kill may cut off."""
+
+    def run() -> None:
+        with contextlib.suppress(httpx.TransportError):
+            httpx.post(url, timeout=60, trust_env=False)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_killed_in_the_worst_moment_with_fakes(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    for name in (*READY, "loading", "stopping"):
+        write_llama(models / f"{name}-1B.gguf")
+        Behaviour().write(models / f"{name}-1B.gguf", None)
+    Behaviour(loads_when_told=True).write(models / "loading-1B.gguf", None)
+    Behaviour(ignores_sigterm=True).write(models / "stopping-1B.gguf", None)
+    environment = serving_environment(tmp_path / "data", models) | {
+        "LLAMA_SERVER_PATH": str(write_engine(tmp_path / "llama-server", sys.executable)),
+        "SYNAPSE_MAX_STARTUP_SECONDS": "1",
+        "SYNAPSE_STOP_TIMEOUT_SECONDS": "0.3",
+    }
+    with ControlPlane(environment, tmp_path) as plane:
+        for _ in range(FAKE_ROUNDS):
+            kill_among_fakes(plane, models)
+        plane.end()
+    assert engines_of(models) == set()
+
+
+def kill_among_fakes(plane: ControlPlane, models: Path) -> None:
+    """Three are ready, one never becomes so, one is being stopped: kill, start again, look."""
+    ready = [f"{name}_1b_fast" for name in READY]
+    body = {"model_ids": [*ready, "stopping_1b_fast"]}
+    assert plane.http.post("/api/models/servers/start-all", json=body).json()["failed"] == []
+    pids = {model_id: plane.status()[model_id]["pid"] for model_id in ready}
+    plane.http.post("/api/models/servers/loading_1b_fast/start?wait=false")
+    stop = post_in_background(f"{plane.url}/api/models/servers/stopping_1b_fast/stop")
+    until(lambda: plane.status().get("stopping_1b_fast", {}).get("status") == "stopping")
+    plane.kill_and_start_again()
+    stop.join()
+    status = plane.status()
+    assert {model_id: status[model_id]["pid"] for model_id in ready} == pids
+    assert all(status[model_id]["status"] == "running" for model_id in ready)
+    until(lambda: plane.status().get("loading_1b_fast", {"status": "failed"})["status"] == "failed")
+    until(lambda: "stopping_1b_fast" not in plane.status())
+    assert engines_of(models) == set(pids.values())
+
+
+def test_killed_with_real_servers(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    names = ("alpha", "beta", "gamma", "delta", "epsilon")
+    for seed, name in enumerate(names):
+        write_llama(models / f"{name}-1B.gguf", seed=seed)
+    with ControlPlane(serving_environment(tmp_path / "data", models), tmp_path) as plane:
+        for _ in range(REAL_ROUNDS):
+            kill_among_real_ones(plane, [f"{name}_1b_fast" for name in names], models)
+        plane.end()
+    assert engines_of(models) == set()
+
+
+def kill_among_real_ones(plane: ControlPlane, ids: list[str], models: Path) -> None:
+    """The first three are ready, the fourth is starting, the fifth stopping."""
+    *steady, starting, stopping = ids
+    answer = plane.http.post("/api/models/servers/start-all", json={"model_ids": [*steady, stopping]})
+    assert answer.json()["failed"] == []
+    before = plane.status()
+    calls = [
+        post_in_background(f"{plane.url}/api/models/servers/{starting}/start"),
+        post_in_background(f"{plane.url}/api/models/servers/{stopping}/stop"),
+    ]
+    plane.kill_and_start_again()
+    for call in calls:
+        call.join()
+    after = plane.status()
+    for model_id in steady:
+        assert after[model_id]["pid"] == before[model_id]["pid"]
+        assert after[model_id]["started_at"] == before[model_id]["started_at"]
+        chat = {"model": model_id, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2}
+        assert plane.http.post("/v1/chat/completions", json=chat).status_code == 200
+    until(lambda: {server["status"] for server in plane.status().values()} <= {"running", "failed"})
+    assert engines_of(models) == {server["pid"] for server in plane.status().values() if server["pid"]}
+
+
+def test_a_graceful_end_that_keeps_the_servers_lets_a_stream_finish(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    write_llama(models / "kept-1B.gguf")
+    Behaviour(chunks=20, pace_seconds=0.05).write(models / "kept-1B.gguf", None)
+    environment = serving_environment(tmp_path / "data", models) | {
+        "LLAMA_SERVER_PATH": str(write_engine(tmp_path / "llama-server", sys.executable)),
+        "SYNAPSE_KEEP_SERVERS": "1",
+    }
+    chat = {"model": "kept_1b_fast", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    with ControlPlane(environment, tmp_path) as plane:
+        plane.http.post("/api/models/servers/kept_1b_fast/start")
+        pid = plane.status()["kept_1b_fast"]["pid"]
+        with plane.http.stream("POST", "/v1/chat/completions", json=chat) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            plane.process.send_signal(signal.SIGTERM)
+            rest = [line for line in lines if line]
+        assert rest[-1] == "data: [DONE]"
+        plane.process.wait(60)
+    assert engines_of(models) == {pid}
+    with ControlPlane(environment | {"SYNAPSE_KEEP_SERVERS": "0"}, tmp_path) as again:
+        assert again.status()["kept_1b_fast"]["pid"] == pid
+        again.end()
+    assert engines_of(models) == set()
