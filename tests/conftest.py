@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.fakes.control_plane import ControlPlane, open_control_plane
 from tests.fakes.ports import free_ports
 from tests.fakes.rig import Rig, open_rig
 from tests.fakes.stage import Stage, open_stage, write_engine
@@ -56,3 +57,10 @@ async def rig(tmp_path: Path, engine: Path, stage: Stage, ports: range) -> Async
     """A fleet with the fake engine; on leaving, no process may be left."""
     async with open_rig(tmp_path, engine, stage, ports) as rig:
         yield rig
+
+
+@pytest.fixture
+async def plane(tmp_path: Path, engine: Path, stage: Stage) -> AsyncIterator[ControlPlane]:
+    """The application, booted, over real HTTP; on leaving, no process may be left."""
+    async with open_control_plane(tmp_path, engine, stage) as plane:
+        yield plane

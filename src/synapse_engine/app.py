@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -34,6 +35,8 @@ from synapse_engine.settings import Settings
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLOSE_CONNECTIONS_SECONDS = 3
+# llama-server closes an idle connection after 5 s; a request sent in that moment would be lost.
+UPSTREAM_KEEP_ALIVE_SECONDS = 4
 # Longer than the page's polling, so that a poll seldom meets a connection that is just being closed.
 KEEP_ALIVE_SECONDS = 75
 
@@ -73,7 +76,7 @@ async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None
 async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Services, FastAPI]]:
     """Every object of the control plane, not yet booted; on leaving, no server is watched any more."""
     registry = Registry.open(folder.registry)
-    connector = aiohttp.TCPConnector(limit=0)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=UPSTREAM_KEEP_ALIVE_SECONDS)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, auto_decompress=False) as session:
         engines = Engines(settings.llama_server_path)
@@ -114,6 +117,14 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
 async def boot(services: Services) -> None:
     """Beside the first answers: know the engine, open the fleet, scan, start what is to start by itself."""
     try:
+        await _boot(services)
+    except Exception:
+        log.exception("Starting up broke off; what is there already goes on")
+        services.fleet.open()
+
+
+async def _boot(services: Services) -> None:
+    try:
         await services.engines.current()
     except EngineNotFound as error:
         log.warning("%s", error)
@@ -152,8 +163,10 @@ def listen(settings: Settings) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
-        holder = port_holder(settings.port)
-        raise AddressInUse(settings.host, settings.port, holder or error.strerror or str(error)) from error
+        reason = error.strerror or str(error)
+        if error.errno == errno.EADDRINUSE and (holder := port_holder(settings.port)):
+            reason = f"already in use by {holder}"
+        raise AddressInUse(settings.host, settings.port, reason) from error
     with listener:
         yield listener
 
@@ -185,8 +198,21 @@ async def _until_ended(services: Services, serving: asyncio.Task[None], booting:
         await services.fleet.close(now=True)
     await closing
     await asyncio.wait({booting, end, hurry})
-    if not booting.cancelled():
-        booting.result()
+
+
+def http_server(application: FastAPI) -> uvicorn.Server:
+    """What speaks HTTP for the application; it is handed its socket, and told when to end."""
+    return _Server(
+        uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http="httptools",
+            timeout_graceful_shutdown=CLOSE_CONNECTIONS_SECONDS,
+        )
+    )
 
 
 def keeps_servers(settings: Settings) -> bool:

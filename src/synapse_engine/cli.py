@@ -47,7 +47,7 @@ def serve(**flags: Any) -> None:
     """Run the control plane; Ctrl-C stops it and every server."""
     from synapse_engine.app import serve as run
 
-    settings = _settings(**{name: value for name, value in flags.items() if value})
+    settings = _settings(**{name: value for name, value in flags.items() if value not in (None, ())})
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr
     )

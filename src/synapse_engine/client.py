@@ -27,7 +27,8 @@ class Client:
     """Calls `/api/*`. A start may take minutes, so an answer is waited for without a limit."""
 
     def __init__(self, settings: Settings) -> None:
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(settings.host, settings.host)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+        host = f"[{host}]" if ":" in host else host
         self._address = f"http://{host}:{settings.port}"
         headers = {}
         if settings.api_key is not None:

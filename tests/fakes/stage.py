@@ -117,7 +117,7 @@ async def open_stage() -> AsyncIterator[Stage]:
     # Not below tmp_path: a socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="stage-") as folder:
         stage = Stage(Path(folder, "socket"))
-        server = await asyncio.start_unix_server(stage._welcome, stage.path)
+        server = await asyncio.start_unix_server(stage._welcome, stage.path, limit=1 << 26)
         try:
             yield stage
         finally:

@@ -41,7 +41,7 @@ async def list_servers(services: Wired) -> ServerList:
     return ServerList(servers=servers, total_running=sum(s.status == "running" for s in servers))
 
 
-@router.post("/start-all", responses=documented(404, 503))
+@router.post("/start-all", responses=documented(404, 409, 503))
 async def start_all(services: Wired, ask: StartAllAsk | None = None) -> StartedAll:
     """Start every enabled model, or the given ones; smallest first, a few at a time."""
     began = time.monotonic()
@@ -85,7 +85,7 @@ async def one_server(services: Wired, model_id: str) -> ServerOut:
 
 
 @router.post(
-    "/{model_id}/start", responses=documented(404, 409, 500, 503, 504) | {202: {"model": StartedServer}}
+    "/{model_id}/start", responses=documented(404, 409, 500, 503, 504, 507) | {202: {"model": StartedServer}}
 )
 async def start(
     services: Wired,

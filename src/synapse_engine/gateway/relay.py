@@ -6,14 +6,18 @@ The lease spans the whole body. A client that leaves ends the work upstream.
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import aiohttp
 from starlette.types import Message, Receive, Send
+from yarl import URL
 
 from synapse_engine.errors import UpstreamFailed
 from synapse_engine.fleet.server import Lease
+
+LARGE_BODY_BYTES = 1 << 20  # from here on it is sent piece by piece
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +26,11 @@ HOP_BY_HOP = frozenset(
     "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer"
     " transfer-encoding upgrade".split()
 )
-# The server is told our key and its own host; it need not hear where a browser came from.
-NOT_FORWARDED = HOP_BY_HOP | frozenset("host authorization x-api-key content-length origin cookie".split())
+# The server is told our key and its own host; it need not hear where a browser came from. The body is
+# here already, so there is nothing left to expect.
+NOT_FORWARDED = HOP_BY_HOP | frozenset(
+    "host authorization x-api-key content-length origin cookie expect".split()
+)
 # Ours to say for the whole address, not the server's.
 NOT_RETURNED = HOP_BY_HOP | frozenset(["server", "date"])
 
@@ -67,8 +74,8 @@ class Relay:
         try:
             async with self._session.request(
                 method,
-                self._lease.url + path,
-                data=body,
+                URL(self._lease.url + path, encoded=True),
+                data=body if len(body) < LARGE_BODY_BYTES else io.BytesIO(body),
                 headers=self._upstream_headers(headers),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
                 allow_redirects=False,
@@ -84,17 +91,28 @@ class Relay:
             raise
 
     def _upstream_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-        kept = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-        kept = [(name, value) for name, value in kept if name.lower() not in NOT_FORWARDED]
+        kept = [
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in _without(headers, NOT_FORWARDED)
+        ]
         return [*kept, ("Authorization", f"Bearer {self._lease.api_key}")]
 
     async def _begin(self, response: aiohttp.ClientResponse) -> None:
         headers = [
-            (name.lower(), value)
-            for name, value in response.raw_headers
-            if name.decode("latin-1").lower() not in NOT_RETURNED
-            and not name.lower().startswith(b"access-control-")
+            (name, value)
+            for name, value in _without(response.raw_headers, NOT_RETURNED)
+            if not name.startswith(b"access-control-")
         ]
         start: Message = {"type": "http.response.start", "status": response.status, "headers": headers}
         self._has_begun = True
         await self._send(start)
+
+
+def _without(
+    headers: Iterable[tuple[bytes, bytes]], unwanted: frozenset[str]
+) -> Iterator[tuple[bytes, bytes]]:
+    """Those that may be passed on, by lower-case name: neither unwanted nor named by `Connection`."""
+    lower = [(name.lower(), value) for name, value in headers]
+    named = ",".join(value.decode("latin-1") for name, value in lower if name == b"connection")
+    dropped = unwanted | {name.strip().lower() for name in named.split(",")}
+    return ((name, value) for name, value in lower if name.decode("latin-1") not in dropped)
