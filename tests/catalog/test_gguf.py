@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 import struct
 import time
@@ -25,8 +26,10 @@ from tests.gguf_files import (
     write_llama,
 )
 
+from synapse_engine.catalog.cursor import GgufError
 from synapse_engine.catalog.ggml import FILE_TYPES, TENSOR_TYPES
-from synapse_engine.catalog.gguf import ArrayMemo, GgufError, Header, read_header
+from synapse_engine.catalog.gguf import ArrayMemo
+from synapse_engine.catalog.header import Header, read_header, read_header_from
 
 LLAMA = {"general.architecture": "llama"}
 
@@ -233,6 +236,20 @@ def test_mutated_headers_are_read_or_refused(tmp_path: Path) -> None:
         except GgufError as error:
             assert str(error)
     assert time.perf_counter() - started < 10
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_an_error_in_words(tmp_path: Path) -> None:
+    path = write_llama(tmp_path / "x.gguf", vocabulary=20_000)
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+
+        def read_and_cut(at: int, byte_count: int) -> bytes:
+            content = os.pread(file.fileno(), byte_count, at)
+            os.truncate(path, 40_000)
+            return content
+
+        with pytest.raises(GgufError, match="was cut short while it was being read"):
+            read_header_from(read_and_cut, size, ArrayMemo())
 
 
 # -- the gguf library as the oracle ----------------------------------------------------------------

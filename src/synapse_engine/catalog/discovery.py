@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+import os
 import sys
 import time
 from collections import defaultdict
@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from synapse_engine.catalog.gguf import ArrayMemo, GgufError, Header, read_header
+from synapse_engine.catalog.cursor import GgufError
+from synapse_engine.catalog.gguf import ArrayMemo
+from synapse_engine.catalog.header import Header, read_header_from
 from synapse_engine.catalog.model import Kind, Model
 from synapse_engine.catalog.names import (
     FileName,
@@ -22,6 +24,7 @@ from synapse_engine.catalog.names import (
     shard_file_name,
 )
 from synapse_engine.catalog.projectors import Projector, pick_projector
+from synapse_engine.catalog.tensors import add_weights
 from synapse_engine.catalog.walk import FoundFile, Skipped, explain_unreadable, find_files
 
 __all__ = ["HeaderCache", "Scan", "Skipped", "scan"]
@@ -110,15 +113,15 @@ def scan(roots: Sequence[Path], headers: HeaderCache | None = None) -> Scan:
 
 
 def _read_file(path: str, arrays: ArrayMemo) -> Header | GgufError:
-    with open(path, "rb") as file:
-        try:
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
-                return read_header(buffer, arrays)
-        except GgufError as error:
-            return error.with_traceback(None)
-        except ValueError:
-            # What mmap says of a file of no bytes.
-            return GgufError("is empty")
+    # What was a file a moment ago may be a pipe now, and opening one would wait for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        size = os.fstat(descriptor).st_size
+        return read_header_from(lambda at, count: os.pread(descriptor, count, at), size, arrays)
+    except GgufError as error:
+        return error.with_traceback(None)
+    finally:
+        os.close(descriptor)
 
 
 def _models(pieces: Iterable[_Piece], broken: dict[str, str]) -> list[Model]:
@@ -186,6 +189,7 @@ def _model(shards: list[_Piece], broken: dict[str, str]) -> Model:
         capabilities=_capabilities(header) if kind is Kind.CHAT else (),
         context_length=header.context_length,
         geometry=header.geometry,
+        weights=header.weights if len(shards) == 1 else add_weights(s.header.weights for s in shards),
         header_digest=header.digest,
         problem=_problem(shards, broken),
         base_id=name.base_id,

@@ -22,18 +22,55 @@ class Kind(StrEnum):
 
 
 class Geometry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The layer facts that memory is estimated from. Absent keys are None; per-layer values are lists."""
+    """The layer facts that memory is estimated from, named as in GGUF below the architecture's name
+    (`attention.` left out, dots as underscores). Absent keys are None; per-layer values are lists.
+
+    sliding_window_pattern: every how many layers one attends to all, or for each layer whether it slides.
+    """
 
     block_count: int | None = None
     embedding_length: int | None = None
+    feed_forward_length: int | list[int] | None = None
     head_count: int | list[int] | None = None
     head_count_kv: int | list[int] | None = None
     key_length: int | None = None
     value_length: int | None = None
+    key_length_mla: int | None = None
+    value_length_mla: int | None = None
+    key_length_swa: int | None = None
+    value_length_swa: int | None = None
+    kv_lora_rank: int | None = None
     sliding_window: int | None = None
+    sliding_window_pattern: int | list[bool] | None = None
+    shared_kv_layers: int | None = None
+    full_attention_interval: int | None = None
+    ssm_conv_kernel: int | None = None
+    ssm_inner_size: int | None = None
+    ssm_state_size: int | None = None
+    ssm_group_count: int | None = None
+    ssm_time_step_rank: int | None = None
+    shortconv_l_cache: int | None = None
+    wkv_head_size: int | None = None
+    token_shift_count: int | None = None
     expert_count: int | None = None
     expert_used_count: int | None = None
+    expert_feed_forward_length: int | None = None
+    leading_dense_block_count: int | None = None
+    nextn_predict_layers: int | None = None
     vocabulary_size: int | None = None
+
+
+class Weights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Exact bytes of all tensors, and of some of them. Without output_bytes the output is the embedding, used
+    twice. The lists are by layer (`blk.N`); that of the experts is empty where there are none.
+    """
+
+    total_bytes: int = 0
+    expert_bytes: int = 0
+    token_embedding_bytes: int = 0
+    output_bytes: int = 0
+    layer_bytes: list[int] = []
+    layer_expert_bytes: list[int] = []
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -70,6 +107,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     capabilities: tuple[str, ...] = ()
     context_length: int | None = None
     geometry: Geometry = Geometry()
+    weights: Weights = Weights()
     mmproj: str | None = None
     header_digest: str = ""
     problem: str | None = None
