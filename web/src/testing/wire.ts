@@ -20,6 +20,7 @@ export function aModel(of: Partial<Model> = {}): Model {
     shards: 1,
     repo: null,
     enabled: false,
+    held: false,
     port: 8080,
     port_is_pinned: false,
     aliases: [],
