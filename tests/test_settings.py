@@ -57,7 +57,7 @@ def test_every_setting_has_one_name_in_the_environment() -> None:
 
 def test_it_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Settings().port = 1  # type: ignore[misc]
+        Settings().port = 1
 
 
 def test_several_folders(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
-import psutil
 import pytest
+from tests.fakes.rig import is_alive, until
 
 from synapse_engine.errors import EngineNotFound
 from synapse_engine.launch.engine import Engines, find_engine
@@ -106,7 +107,7 @@ async def test_one_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> No
     binary = script(tmp_path / "llama-server", HANGS.format(pids=pids))
     found = await Engines(binary, probe_seconds=0.3).current()
     assert found.problem == f"{binary} did not answer --help within 0.3 s"
-    await until_gone(pids)
+    await until_gone(map(int, pids.read_text().split()))
 
 
 async def test_nothing_is_left_when_the_asker_goes(tmp_path: Path) -> None:
@@ -118,26 +119,18 @@ async def test_nothing_is_left_when_the_asker_goes(tmp_path: Path) -> None:
     asking.cancel()
     await asyncio.wait({asking})
     assert asking.cancelled()
-    for pid in begun:
-        await asyncio.to_thread(wait_gone, pid)
+    await until_gone(begun)
+
+
+async def until_gone(pids: Iterable[int]) -> None:
+    watched = list(pids)
+    await until(lambda: not any(map(is_alive, watched)))
 
 
 def read_numbers(path: Path, count: int) -> list[int]:
     # Open for writing too, or one writer's end would be the file's.
     with os.fdopen(os.open(path, os.O_RDWR)) as file:
         return [int(file.readline()) for _ in range(count)]
-
-
-async def until_gone(pids: Path) -> None:
-    for pid in pids.read_text().split():
-        await asyncio.to_thread(wait_gone, int(pid))
-
-
-def wait_gone(pid: int) -> None:
-    try:
-        psutil.Process(pid).wait(5)
-    except psutil.NoSuchProcess:
-        return
 
 
 def test_the_fake_engine_answers_like_the_real_one(engine: Path) -> None:

@@ -147,6 +147,8 @@ def _checked_aliases(aliases: list[str]) -> list[str]:
     cleaned = list(dict.fromkeys(alias.strip() for alias in aliases))
     if "" in cleaned:
         raise InvalidChoice("Bad alias", "An alias cannot be empty.")
+    if any(not alias.isprintable() for alias in cleaned):
+        raise InvalidChoice("Bad alias", "An alias takes printable characters only.")
     return cleaned
 
 
