@@ -52,18 +52,7 @@ async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None
     folder = DataFolder(settings.data_dir)
     with folder.hold(f"synapse serve (pid {os.getpid()}) at {address}"), listen(settings) as listener:
         async with wire(settings, folder) as (services, application):
-            server = _Server(
-                uvicorn.Config(
-                    application,
-                    log_config=None,
-                    access_log=False,
-                    lifespan="off",
-                    ws="none",
-                    http="httptools",
-                    timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                    timeout_graceful_shutdown=CLOSE_CONNECTIONS_SECONDS,
-                )
-            )
+            server = http_server(application)
             on_listening(address)
             serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
             booting = asyncio.create_task(boot(services), name="boot")
@@ -210,6 +199,7 @@ def http_server(application: FastAPI) -> uvicorn.Server:
             lifespan="off",
             ws="none",
             http="httptools",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=CLOSE_CONNECTIONS_SECONDS,
         )
     )
