@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-FIRST_DELAY_SECONDS = 1.0
 MAX_DELAY_SECONDS = 60.0
 STEADY_SECONDS = 120.0
 JITTER = 0.2
@@ -23,10 +22,11 @@ class RestartPolicy(StrEnum):
 
 @dataclass(frozen=True)
 class RestartLimits:
-    """At most `most` restarts within `window_seconds`."""
+    """At most `most` restarts within `window_seconds`; the first one after `first_delay_seconds`."""
 
     most: int = 5
     window_seconds: float = 600.0
+    first_delay_seconds: float = 1.0
 
 
 class Restarts:
@@ -48,7 +48,7 @@ class Restarts:
     ) -> float | None:
         """Seconds to wait before the next start, None to give up; counts the restart.
 
-        The wait doubles from 1 s to 60 s with every restart in the window, plus a jitter, so that
+        The wait doubles up to 60 s with every restart in the window, plus a jitter, so that
         servers that died together do not come back together.
         """
         if policy is RestartPolicy.NEVER or (policy is RestartPolicy.ON_FAILURE and exit_code == 0):
@@ -58,7 +58,8 @@ class Restarts:
         self._recent = [moment for moment in self._recent if now - moment < self._limits.window_seconds]
         if len(self._recent) >= self._limits.most:
             return None
-        delay: float = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** len(self._recent))
+        first = self._limits.first_delay_seconds
+        delay: float = min(MAX_DELAY_SECONDS, first * 2.0 ** len(self._recent))
         self._recent.append(now)
         self.total += 1
         return delay * (1 + JITTER * self._jitter())
