@@ -13,7 +13,7 @@ from urllib.parse import quote
 import click
 
 import synapse_engine
-from synapse_engine.errors import SynapseError
+from synapse_engine.errors import SynapseError, Unreachable
 
 as_json = click.option("--json", "as_json", is_flag=True, help="For programs: the API's JSON.")
 model_ids = click.argument("names", metavar="[ID]...", nargs=-1)
@@ -75,8 +75,8 @@ def models(as_json: bool) -> None:
 @main.command()
 @as_json
 def ps(as_json: bool) -> None:
-    """List the servers that are not stopped."""
-    answer = _call("GET", "/api/models/servers")
+    """List the servers that are not stopped, also when the control plane is gone."""
+    answer = _servers()
     if as_json:
         _print_json(answer)
         return
@@ -117,11 +117,10 @@ def start(names: Sequence[str], all_: bool, as_json: bool) -> None:
 def stop(names: Sequence[str], all_: bool, now: bool, as_json: bool) -> None:
     """Stop servers; running requests are let finish first."""
     _check_names(names, all_)
-    if all_:
-        answers = [_call("POST", "/api/models/servers/stop-all")]
-    else:
-        query = "?now=true" if now else ""
-        answers = [_call("POST", f"/api/models/servers/{_id(name)}/stop{query}") for name in names]
+    try:
+        answers = _stop(names, all_, now)
+    except Unreachable:
+        answers = _stop_left(names, all_, now)
     if as_json:
         _print_json(answers[0] if all_ else answers)
         return
@@ -225,6 +224,33 @@ def _call(method: str, path: str, body: object = None) -> Any:
 
 def _id(name: str) -> str:
     return quote(name, safe="")
+
+
+def _servers() -> Any:
+    try:
+        return _call("GET", "/api/models/servers")
+    except Unreachable as unreachable:
+        from synapse_engine.offline import list_left
+
+        click.echo(f"{unreachable.error}; this is what it left running.", err=True)
+        servers = list_left(_settings())
+        return {"servers": servers, "total_running": len(servers)}
+
+
+def _stop(names: Sequence[str], all_: bool, now: bool) -> list[Any]:
+    if all_:
+        return [_call("POST", "/api/models/servers/stop-all")]
+    query = "?now=true" if now else ""
+    return [_call("POST", f"/api/models/servers/{_id(name)}/stop{query}") for name in names]
+
+
+def _stop_left(names: Sequence[str], all_: bool, now: bool) -> list[Any]:
+    from synapse_engine.offline import stop_left
+
+    stopped = stop_left(_settings(), None if all_ else names, now=now)
+    if all_:
+        return [{"message": f"Stopped {len(stopped)} servers", "stopped": len(stopped)}]
+    return [{"model_id": model_id, "status": "stopped"} for model_id in stopped]
 
 
 def _set_enabled(names: Sequence[str], all_: bool, enabled: bool, as_json: bool) -> None:

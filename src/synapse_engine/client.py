@@ -6,17 +6,10 @@ from typing import Any
 
 import httpx
 
-from synapse_engine.errors import SynapseError
+from synapse_engine.errors import SynapseError, Unreachable
 from synapse_engine.settings import Settings
 
 CONNECT_SECONDS = 5.0
-
-
-class Unreachable(SynapseError):
-    """No control plane answers where the settings say that it is."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__(f"No control plane answers at {address}", "Start it with: synapse serve")
 
 
 class Answered(SynapseError):

@@ -13,8 +13,8 @@ import psutil
 from synapse_engine.api.page import FOLDER
 from synapse_engine.catalog.discovery import HeaderCache, scan
 from synapse_engine.catalog.scanner import scan_roots
-from synapse_engine.client import Answered, Client, Unreachable
-from synapse_engine.errors import EngineNotFound
+from synapse_engine.client import Answered, Client
+from synapse_engine.errors import EngineNotFound, Unreachable
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import port_holder
 from synapse_engine.settings import Settings

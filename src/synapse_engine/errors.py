@@ -19,6 +19,7 @@
       CouldNotSave             507
       DataFolderInUse          (ends `serve` before it listens)
       AddressInUse             (the same)
+      Unreachable              (in the shell)
 
 Raised by whoever finds out; mapped to HTTP once, in `api` and `gateway`.
 """
@@ -195,3 +196,13 @@ class AddressInUse(SynapseError):
         super().__init__(
             f"Cannot listen on {host}:{port}: {reason}", "Choose another with --port or SYNAPSE_PORT."
         )
+
+
+class Unreachable(SynapseError):
+    """No control plane answers where the settings say that it is."""
+
+    code = "unreachable"
+    status = 503
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"No control plane answers at {address}", "Start it with: synapse serve")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from tests.e2e.serving import COMMAND, serving_environment
+from tests.e2e.serving import COMMAND, run_synapse, serving_environment
 from tests.fakes.stage import Behaviour, write_engine
 from tests.gguf_files import write_llama
 
@@ -202,4 +203,30 @@ def test_a_graceful_end_that_keeps_the_servers_lets_a_stream_finish(tmp_path: Pa
     with ControlPlane(environment | {"SYNAPSE_KEEP_SERVERS": "0"}, tmp_path) as again:
         assert again.status()["kept_1b_fast"]["pid"] == pid
         again.end()
+    assert engines_of(models) == set()
+
+
+def test_the_shell_lists_and_stops_what_a_dead_control_plane_left(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    for name in ("left", "right"):
+        write_llama(models / f"{name}-1B.gguf")
+        Behaviour().write(models / f"{name}-1B.gguf", None)
+    environment = serving_environment(tmp_path / "data", models) | {
+        "LLAMA_SERVER_PATH": str(write_engine(tmp_path / "llama-server", sys.executable))
+    }
+    with ControlPlane(environment, tmp_path) as plane:
+        body = {"model_ids": ["left_1b_fast", "right_1b_fast"]}
+        plane.http.post("/api/models/servers/start-all", json=body)
+        pids = {model_id: server["pid"] for model_id, server in plane.status().items()}
+        plane.process.kill()
+        plane.process.wait()
+    listed = run_synapse("ps", "--json", environment=environment)
+    assert {s["model_id"]: s["pid"] for s in json.loads(listed.stdout)["servers"]} == pids
+    assert "No control plane answers" in listed.stderr
+    unknown = run_synapse("stop", "nothing", environment=environment)
+    assert (unknown.returncode, unknown.stderr.splitlines()[0]) == (1, "Model not found: nothing")
+    assert run_synapse("stop", "left_1b_fast", environment=environment).stdout == "left_1b_fast: stopped\n"
+    assert engines_of(models) == {pids["right_1b_fast"]}
+    assert run_synapse("stop", "--all", environment=environment).stdout == "Stopped 1 servers\n"
     assert engines_of(models) == set()
