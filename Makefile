@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TEST_MODEL := .cache/models/SmolLM2-135M-Instruct.Q4_1.gguf
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: run test check setup page types clean
+.PHONY: run test soak chaos check setup page types clean
 
 run: setup ## start on http://127.0.0.1:8000; Ctrl-C stops everything
 	@exec $(PY) scripts/run.py
@@ -15,6 +15,13 @@ run: setup ## start on http://127.0.0.1:8000; Ctrl-C stops everything
 test: $(VENV)/.dev $(TEST_MODEL) page ## every test: page, unit, real engine, real browser
 	$(BIN)/python web/build.py --test
 	SYNAPSE_TEST_MODEL=$(abspath $(TEST_MODEL)) $(BIN)/pytest
+
+soak: $(VENV)/.dev $(TEST_MODEL) page ## the long forms: survival, mutations, chaos
+	SYNAPSE_SOAK=1 SYNAPSE_TEST_MODEL=$(abspath $(TEST_MODEL)) $(BIN)/pytest --timeout 3600
+	$(BIN)/python -m tests.chaos
+
+chaos: $(VENV)/.dev ## 2,000 random steps with each of three seeds
+	$(BIN)/python -m tests.chaos
 
 check: $(VENV)/.dev $(TEST_MODEL) ## the quick loop: lint, types, imports, unit tests
 	$(BIN)/ruff check .

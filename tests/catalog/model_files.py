@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,34 @@ def put_in_cache(cache: Path, repo: str, revision: str, file: str, blob: str | N
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(source)
     return link
+
+
+def put_in_ollama(store: Path, name: str, keys: dict[str, Any] | None = None, /, **layers: Path) -> Path:
+    """A model as Ollama keeps it, under `HOST/OWNER/NAME/TAG`; answers its blob. `layers`: further ones."""
+    blobs = {"model": _blob(store, put(store / "new", keys, **{"general.name": name.rpartition("/")[0]}))}
+    return put_manifest(store, name, **blobs, **{kind: _blob(store, path) for kind, path in layers.items()})
+
+
+def put_manifest(store: Path, name: str, **blobs: Path) -> Path:
+    """A name for blobs that are there; answers the model's."""
+    layers = [
+        {
+            "mediaType": f"application/vnd.ollama.image.{kind}",
+            "digest": blob.name.replace("-", ":"),
+            "size": blob.stat().st_size,
+        }
+        for kind, blob in blobs.items()
+    ]
+    manifest = store / "manifests" / name
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    manifest.write_text(json.dumps({"schemaVersion": 2, "config": {"digest": "sha256:0"}, "layers": layers}))
+    return blobs["model"]
+
+
+def _blob(store: Path, source: Path) -> Path:
+    blob = store / "blobs" / f"sha256-{hashlib.sha256(source.read_bytes()).hexdigest()}"
+    blob.parent.mkdir(parents=True, exist_ok=True)
+    return source.rename(blob)
 
 
 def set_main(cache: Path, repo: str, revision: str) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from synapse_engine.catalog.discovery import Scan
+from synapse_engine.catalog.found import Skipped
 from synapse_engine.catalog.model import Model, Tier
 from synapse_engine.catalog.registry import Registry
-from synapse_engine.catalog.walk import Skipped
 
 
 def model(path: str = "/m/qwen-7b.gguf", **facts: Any) -> Model:

@@ -3,11 +3,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
 from tests.catalog.model_files import only_model, put_in_cache, reasons, set_main
 
 from synapse_engine.catalog.discovery import scan
-from synapse_engine.catalog.walk import default_roots
 
 
 def test_only_the_snapshot_that_main_names_counts(tmp_path: Path) -> None:
@@ -54,19 +52,3 @@ def test_two_revisions_in_two_caches_are_one_model_and_the_other_is_listed(tmp_p
     found = scan([tmp_path / "a", tmp_path / "b"])
     assert len(found.models) == 1
     assert "is another copy of" in reasons(found)["tiny.gguf"]
-
-
-@pytest.mark.parametrize(
-    ("environ", "expected"),
-    [
-        ({"HF_HUB_CACHE": "{}/one", "HF_HOME": "{}/two"}, "one"),
-        ({"HF_HOME": "{}/two", "XDG_CACHE_HOME": "{}/three"}, "two/hub"),
-        ({"XDG_CACHE_HOME": "{}/three", "HOME": "{}/four"}, "three/huggingface/hub"),
-        ({"HOME": "{}/four"}, "four/.cache/huggingface/hub"),
-    ],
-)
-def test_where_the_cache_is(tmp_path: Path, environ: dict[str, str], expected: str) -> None:
-    given = {name: value.format(tmp_path) for name, value in environ.items()}
-    assert default_roots(given) == []
-    (tmp_path / expected).mkdir(parents=True)
-    assert default_roots(given) == [tmp_path / expected]

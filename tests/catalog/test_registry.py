@@ -14,9 +14,9 @@ import msgspec
 import pytest
 from tests.catalog.saved_models import model, registry_of, scan_of
 
+from synapse_engine.catalog.found import Skipped
 from synapse_engine.catalog.model import Model, Tier
 from synapse_engine.catalog.registry import Choices, Entry, Registry, RegistryRefused
-from synapse_engine.catalog.walk import Skipped
 from synapse_engine.errors import AmbiguousModelName, CouldNotSave, InvalidChoice, ModelNotFound
 
 

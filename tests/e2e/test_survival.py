@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import httpx
-import psutil
 import pytest
-from tests.e2e.serving import COMMAND, run_synapse, serving_environment
+from tests.e2e.killing import ControlPlane, engines_of, post_in_background, until
+from tests.e2e.serving import run_synapse, serving_environment
 from tests.fakes.stage import Behaviour, write_engine
 from tests.gguf_files import write_llama
 
@@ -27,81 +20,6 @@ SOAK = "SYNAPSE_SOAK" in os.environ
 REAL_ROUNDS = 10 if SOAK else 2
 FAKE_ROUNDS = 100 if SOAK else 3
 READY = ("red", "green", "blue")
-
-
-class ControlPlane:
-    """A `synapse serve` that may be killed and started again over the same folders."""
-
-    def __init__(self, environment: dict[str, str], folder: Path) -> None:
-        self.environment = environment
-        self._log = folder / "serve.log"
-        self.url = f"http://127.0.0.1:{environment['SYNAPSE_PORT']}"
-        self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
-        self.process = self._spawn()
-
-    def __enter__(self) -> ControlPlane:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            self.process.wait(60)
-
-    def kill_and_start_again(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.process = self._spawn()
-
-    def end(self, number: signal.Signals = signal.SIGINT) -> None:
-        self.process.send_signal(number)
-        self.process.wait(60)
-
-    def status(self) -> dict[str, dict[str, Any]]:
-        servers = self.http.get("/api/models/servers").json()["servers"]
-        return {server["model_id"]: server for server in servers}
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        with open(self._log, "ab") as log:
-            process = subprocess.Popen([*COMMAND, "serve"], env=self.environment, stdout=log, stderr=log)
-        while not self._is_ready():
-            assert process.poll() is None, self._log.read_text()
-        return process
-
-    def _is_ready(self) -> bool:
-        try:
-            return self.http.get("/health/ready").status_code == 200
-        except httpx.TransportError:
-            return False
-
-
-def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.01)
-
-
-def engines_of(folder: Path) -> set[int]:
-    """Every process whose command line names a model in the folder."""
-    found = set()
-    for process in psutil.process_iter(["cmdline"]):
-        if any(str(folder) in argument for argument in process.info["cmdline"] or ()):
-            if process.status() != psutil.STATUS_ZOMBIE and "--model" in process.info["cmdline"]:
-                found.add(process.pid)
-    return found
-
-
-def post_in_background(url: str) -> threading.Thread:
-    """A request whose answer the kill may cut off."""
-
-    def run() -> None:
-        with contextlib.suppress(httpx.TransportError):
-            httpx.post(url, timeout=60, trust_env=False)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
 
 
 def test_killed_in_the_worst_moment_with_fakes(tmp_path: Path) -> None:

@@ -77,7 +77,6 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     geometry: Geometry = Geometry()
     weights: Weights = Weights()
     pooling_type: int | None = None
-    is_causal: bool = True
     template_has_tools: bool = False
     template_has_thinking: bool = False
     has_encoder: bool = False
@@ -119,7 +118,6 @@ def read_header_from(read: Read, size: int, memo: ArrayMemo) -> Header:
         geometry=_geometry(keys, architecture),
         weights=gguf.tensors.weights,
         pooling_type=_number(keys, f"{architecture}.pooling_type"),
-        is_causal=keys.get(f"{architecture}.attention.causal") is not False,
         template_has_tools="tokenizer.chat_template.tool_use" in keys or bool(TOOLS.search(template)),
         template_has_thinking=bool(THINKING.search(template)),
         has_encoder=gguf.tensors.has_encoder,

@@ -14,7 +14,7 @@ class Lookup:
     """Entries by id and by every other name. Built once, never changed.
 
     Names count in this order, and the first kind that knows one decides: id, alias, short id, file stem,
-    `org/repo:QUANT`, `org/repo`, display name. Only the id's case matters.
+    `org/repo:QUANT` or a store's name, `org/repo`, display name. Only the id's case matters.
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
@@ -52,9 +52,9 @@ class Lookup:
 
 def _names(entry: Entry) -> tuple[list[str], ...]:
     model = entry.model
-    tags = []
+    tags = list(model.names)
     if model.repo and model.quantization:
-        tags = [f"{model.repo}:{model.quantization}"]
+        tags.append(f"{model.repo}:{model.quantization}")
         if model.is_dynamic_quant:
             tags.append(f"{model.repo}:UD-{model.quantization}")
     return (

@@ -76,8 +76,11 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One GGUF, or all shards of one, plus its mmproj.
 
-    identity: what choices stick to: `hf:org/repo/file` in a Hugging Face cache, else the path.
+    identity: what choices stick to: `hf:org/repo/file` in a Hugging Face cache, `ollama:name:tag` in Ollama's
+    store, else the path.
     files: every shard in order, the launched one first; absolute paths.
+    names: what else its store calls it (`llama3.2:3b`).
+    mmproj, draft, adapters: paths of its parts: a projector, a draft model or head, LoRA adapters.
     size_b: exact parameter count in billions where tensors exist, else the nominal one.
     quantization: without the `UD` mark, which is `is_dynamic_quant`.
     tier: what the nominal size says; a person may override it in the registry.
@@ -91,6 +94,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     shard_count: int = 1
     stem: str
     repo: str | None = None
+    names: tuple[str, ...] = ()
     base_id: str
     display_name: str
     family: str
@@ -109,6 +113,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     geometry: Geometry = Geometry()
     weights: Weights = Weights()
     mmproj: str | None = None
+    draft: str | None = None
+    adapters: tuple[str, ...] = ()
     header_digest: str = ""
     problem: str | None = None
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from synapse_engine.catalog.discovery import Scan
+from synapse_engine.catalog.found import Skipped
 from synapse_engine.catalog.joining import ScanChanges, plan_join
 from synapse_engine.catalog.lookup import Lookup
 from synapse_engine.catalog.registry_file import (
@@ -25,7 +26,6 @@ from synapse_engine.catalog.registry_file import (
     read_registry,
     write_registry,
 )
-from synapse_engine.catalog.walk import Skipped
 
 __all__ = ["Choices", "Entry", "Registry", "RegistryRefused", "ScanChanges"]
 

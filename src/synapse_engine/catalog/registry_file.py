@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from synapse_engine.catalog.found import Skipped
 from synapse_engine.catalog.model import Model, Tier
-from synapse_engine.catalog.walk import Skipped
 from synapse_engine.errors import CouldNotSave, SynapseError
 
 VERSION = 1

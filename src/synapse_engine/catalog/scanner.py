@@ -8,7 +8,7 @@ from pathlib import Path
 
 from synapse_engine.catalog.discovery import HeaderCache, scan
 from synapse_engine.catalog.registry import Registry, ScanChanges
-from synapse_engine.catalog.walk import default_roots
+from synapse_engine.catalog.stores import default_roots, is_there
 from synapse_engine.settings import Settings
 
 
@@ -16,7 +16,8 @@ def scan_roots(settings: Settings, environ: Mapping[str, str]) -> tuple[Path, ..
     """Every folder that is searched: the person's, then the known caches and the data folder's own."""
     if not settings.scan_defaults:
         return settings.scan_paths
-    return (*settings.scan_paths, *default_roots(environ), settings.own_models)
+    own = [settings.own_models] if is_there(settings.own_models) else []
+    return tuple(dict.fromkeys([*settings.scan_paths, *default_roots(environ), *own]))
 
 
 class Scanner:

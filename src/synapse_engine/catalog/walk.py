@@ -1,75 +1,35 @@
-"""Folders -> GGUF files: who they are, and what could not be looked at. No file is opened here.
+"""Folders -> GGUF files: who they are, and what could not be looked at. No model file is opened here.
 
-One small function per store shape: `default_roots` says where a store lives, `_huggingface_snapshot` how one
-reads a repository of the Hugging Face cache, wherever a walk meets it.
-
-Source: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+`stores` says where stores live, `layouts` and `ollama` how one is read, wherever a walk meets it.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
+from synapse_engine.catalog.found import FoundFile, Skipped, explain_unreadable
+from synapse_engine.catalog.layouts import Origin, Repo, flat_cache, huggingface_repo, plain_repo
+from synapse_engine.catalog.ollama import Blob, is_store, read_store
 
 EXTENSION = ".gguf"
 PARTIAL_ENDINGS = (".incomplete", ".downloadInProgress")
-REPO_PREFIX = "models--"
-
-
-class Skipped(msgspec.Struct, frozen=True):
-    """A file or folder that gave no model, and why, in words."""
-
-    path: str
-    reason: str
-
-
-class FoundFile(NamedTuple):
-    """One GGUF file.
-
-    path: absolute, as met. identity: what choices stick to. repo: `org/name` where the store tells it.
-    group: the folder (in a repository, the snapshot) whose files belong together.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-    identity: str
-    repo: str | None
-    group: str
-
-    @property
-    def folder(self) -> str:
-        return os.path.dirname(self.path)
-
-    @property
-    def name(self) -> str:
-        return os.path.basename(self.path)
-
-
-class _Repo(NamedTuple):
-    name: str
-    snapshot: str
+BLOBS_FOLDER = "blobs"
 
 
 class _Folder(NamedTuple):
     path: str
-    repo: _Repo | None = None
-
-
-def default_roots(environ: Mapping[str, str]) -> list[Path]:
-    """The known caches and stores that exist now."""
-    return [root for root in (_huggingface_cache(environ),) if root.is_dir()]
+    depth: int = 0
+    repo: Repo | None = None
 
 
 def find_files(roots: Iterable[Path]) -> tuple[list[FoundFile], list[Skipped]]:
     """Every GGUF file below `roots` (or a root itself), each once, sorted by path; and what was skipped.
 
-    A file that several paths lead to is taken by the path in a Hugging Face repository, else the first.
+    A file that several paths lead to is taken by the path in a repository, else the first.
     """
     walk = _Walk()
     for root in roots:
@@ -81,7 +41,7 @@ class _Walk:
     """What a walk has seen, so that loops end and no file counts twice."""
 
     def __init__(self) -> None:
-        self._folders_seen: set[tuple[int, int, _Repo | None]] = set()
+        self._folders_seen: set[tuple[int, int, Repo | None]] = set()
         self._candidates: list[tuple[FoundFile, tuple[object, ...]]] = []
         self._skipped: list[Skipped] = []
 
@@ -96,7 +56,7 @@ class _Walk:
             if is_folder:
                 self._visit_folders(_Folder(root))
             else:
-                self._visit_file(_Folder(os.path.dirname(root)), os.path.basename(root))
+                self._visit_file(_Folder(os.path.dirname(root)), os.path.basename(root), None)
 
     def result(self) -> tuple[list[FoundFile], list[Skipped]]:
         files: list[FoundFile] = []
@@ -110,7 +70,8 @@ class _Walk:
                 files.append(file)
                 identities[file.identity] = file.path
             seen.update(marks)
-        return sorted(files), sorted(set(self._skipped), key=lambda skipped: skipped.path)
+        in_order = sorted(files, key=lambda file: (file.path, file.identity))
+        return in_order, sorted(set(self._skipped), key=lambda skipped: skipped.path)
 
     def _visit_folders(self, start: _Folder) -> None:
         pending = [start]
@@ -126,15 +87,21 @@ class _Walk:
         """Take a folder's files; answers the folders in it."""
         with os.scandir(folder.path) as entries:
             listing = sorted(entries, key=lambda entry: entry.name)
-        folders = []
+        folders: list[str] = []
+        files: list[str] = []
         for entry in listing:
-            if _is_folder(entry):
-                folders.append(_Folder(entry.path, folder.repo))
-            elif entry.name.lower().endswith(EXTENSION):
-                self._visit_file(folder, entry.name)
-        return folders[::-1]
+            (folders if _is_folder(entry) else files).append(entry.name)
+        origins = flat_cache(folder.path, files)
+        for name in files:
+            if name.lower().endswith(EXTENSION):
+                self._visit_file(folder, name, origins.get(name))
+        if is_store(folders):
+            self._visit_ollama(folder.path)
+            folders = [name for name in folders if name not in ("manifests", BLOBS_FOLDER)]
+        below = folder.depth + 1
+        return [_Folder(os.path.join(folder.path, name), below, folder.repo) for name in reversed(folders)]
 
-    def _visit_file(self, folder: _Folder, name: str) -> None:
+    def _visit_file(self, folder: _Folder, name: str, origin: Origin | None) -> None:
         path = os.path.join(folder.path, name)
         try:
             path.encode()
@@ -147,30 +114,48 @@ class _Walk:
         except OSError as error:
             self._skip(path, explain_unreadable(error))
         else:
-            self._add(folder, path, real, status)
+            if not real.endswith(PARTIAL_ENDINGS) and self._is_regular(path, status):
+                self._candidates.append((_found(folder, path, origin, status), _marks(real, status)))
 
-    def _add(self, folder: _Folder, path: str, real: str, status: os.stat_result) -> None:
-        if real.endswith(PARTIAL_ENDINGS):
+    def _visit_ollama(self, store: str) -> None:
+        blobs, skipped = read_store(store)
+        self._skipped += skipped
+        for blob in blobs:
+            self._visit_blob(blob)
+        for mmproj in {blob.mmproj for blob in blobs if blob.mmproj}:
+            self._visit_file(_Folder(os.path.dirname(mmproj)), os.path.basename(mmproj), None)
+
+    def _visit_blob(self, blob: Blob) -> None:
+        try:
+            status = os.stat(blob.path)
+        except FileNotFoundError:
+            self._skip(blob.path, f"is not there, and Ollama's {blob.names[0]} needs it. Pull that again")
             return
-        if not stat.S_ISREG(status.st_mode):
+        except OSError as error:
+            self._skip(blob.path, explain_unreadable(error))
+            return
+        if self._is_regular(blob.path, status):
+            file = FoundFile(
+                path=blob.path,
+                size=status.st_size,
+                mtime_ns=status.st_mtime_ns,
+                identity=f"ollama:{blob.names[0]}",
+                repo=blob.repo,
+                group=blob.path,
+                title=blob.title,
+                names=blob.names,
+                mmproj=blob.mmproj,
+                adapters=blob.adapters,
+            )
+            marks = _marks(os.path.realpath(blob.path), status)
+            # Another adapter on the same weights is another model.
+            self._candidates.append((file, tuple((*mark, *blob.adapters) for mark in marks)))
+
+    def _is_regular(self, path: str, status: os.stat_result) -> bool:
+        is_regular = stat.S_ISREG(status.st_mode)
+        if not is_regular:
             self._skip(path, "is not a regular file")
-            return
-        marks: list[object] = [(status.st_dev, status.st_ino)]
-        repo = folder.repo
-        if repo and os.path.basename(os.path.dirname(real)) == "blobs":
-            marks.append(os.path.basename(real))
-        identity = path
-        if repo:
-            identity = f"hf:{repo.name}/{Path(path).relative_to(repo.snapshot).as_posix()}"
-        file = FoundFile(
-            path=path,
-            size=status.st_size,
-            mtime_ns=status.st_mtime_ns,
-            identity=identity,
-            repo=repo.name if repo else None,
-            group=repo.snapshot if repo else folder.path,
-        )
-        self._candidates.append((file, tuple(marks)))
+        return is_regular
 
     def _is_new(self, folder: _Folder) -> bool:
         """A folder counts anew inside a repository: a link to it from elsewhere must not hide that."""
@@ -185,41 +170,41 @@ class _Walk:
         self._skipped.append(Skipped(readable, reason))
 
 
-def _huggingface_cache(environ: Mapping[str, str]) -> Path:
-    """Where the Hugging Face cache is, by the first variable that is set."""
-    if cache := environ.get("HF_HUB_CACHE"):
-        return Path(cache).expanduser()
-    if home := environ.get("HF_HOME"):
-        return Path(home).expanduser() / "hub"
-    cache_home = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".cache"
-    return Path(cache_home).expanduser() / "huggingface" / "hub"
-
-
 def _enter_repository(folder: _Folder) -> _Folder:
-    """The folder itself, or the one snapshot that counts if it is a repository of the Hugging Face cache."""
-    name = os.path.basename(folder.path)
-    if not name.startswith(REPO_PREFIX) or not os.path.isdir(os.path.join(folder.path, "snapshots")):
+    """The folder as part of a repository if it is one; of a cache, the snapshot that counts."""
+    if folder.repo:
         return folder
-    snapshot = _huggingface_snapshot(Path(folder.path))
-    if snapshot is None:
-        return _Folder(os.path.join(folder.path, "snapshots"))
-    repo = _Repo(name.removeprefix(REPO_PREFIX).replace("--", "/"), str(snapshot))
-    return _Folder(str(snapshot), repo)
+    repo = huggingface_repo(folder.path) or plain_repo(folder.path, folder.depth)
+    return _Folder(repo.folder, folder.depth, repo) if repo else folder
 
 
-def _huggingface_snapshot(repo_folder: Path) -> Path | None:
-    """The snapshot that refs/main names; without one, the newest; None when there is no snapshot."""
-    snapshots = repo_folder / "snapshots"
-    main = repo_folder / "refs" / "main"
-    if main.is_file():
-        revision = main.read_text(encoding="utf-8", errors="replace").strip()
-        if revision and (snapshots / revision).is_dir():
-            return snapshots / revision
-    return max(_subfolders(snapshots), key=lambda path: (path.stat().st_mtime_ns, path), default=None)
+def _found(folder: _Folder, path: str, origin: Origin | None, status: os.stat_result) -> FoundFile:
+    repo = folder.repo
+    identity, group = path, folder.path
+    if repo:
+        group = repo.folder
+        if repo.is_cached:
+            identity = f"hf:{repo.name}/{Path(path).relative_to(repo.folder).as_posix()}"
+    elif origin:
+        group = os.path.join(folder.path, origin.repo)
+    return FoundFile(
+        path=path,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        identity=identity,
+        repo=repo.name if repo else origin.repo if origin else None,
+        group=group,
+        title=origin.title if origin else os.path.basename(path),
+    )
 
 
-def _subfolders(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.iterdir() if path.is_dir())
+def _marks(real: str, status: os.stat_result) -> tuple[tuple[object, ...], ...]:
+    """What the same content is known by: the file, and in a store the hash that it is called by."""
+    marks: list[tuple[object, ...]] = [(status.st_dev, status.st_ino)]
+    folder, name = os.path.split(real)
+    if os.path.basename(folder) == BLOBS_FOLDER:
+        marks.append((name.removeprefix("sha256-"),))
+    return tuple(marks)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -228,10 +213,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     except OSError:
         # A link that cannot be followed: what it is called decides whether it is looked at.
         return False
-
-
-def explain_unreadable(error: OSError, needed: str = "r") -> str:
-    """In words, with what to do; `needed` are the permissions as chmod spells them."""
-    if isinstance(error, PermissionError):
-        return f"cannot be read: permission denied. Allow it with chmod a+{needed} (and a+rx above it)"
-    return f"cannot be read: {error.strerror or error}"

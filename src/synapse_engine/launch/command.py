@@ -73,6 +73,8 @@ def default_options(model: Model, settings: Mapping[str, Any], ram_bytes: int) -
         options["reranking"] = True
     if model.mmproj is not None:
         options["mmproj"] = model.mmproj
+    if model.adapters:
+        options["lora"] = list(model.adapters)
     return options
 
 
