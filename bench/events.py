@@ -43,7 +43,7 @@ def main() -> None:
         delays = uvloop.run(measure(Path(folder), seconds))
     delays.sort()
     expected = int(seconds * CHANGES_PER_SECOND) * CLIENTS
-    print(f"{SERVERS} servers, {CLIENTS} clients and a stalled one, {CHANGES_PER_SECOND} changes/s, {seconds:g} s")
+    print(f"{SERVERS} servers, {CLIENTS} clients and a stalled one, {CHANGES_PER_SECOND} changes/s")
     print(f"  {len(delays)} of {expected} arrived")
     for name, share in (("median", 0.5), ("p99", 0.99), ("p99.9", 0.999)):
         print(f"  {name:7} {delays[int(share * len(delays))] * 1e3:7.2f} ms")

@@ -12,7 +12,8 @@ from tests.fakes.listener import listening
 from tests.fakes.rig import until
 from tests.fakes.stage import Behaviour
 
-from synapse_engine.events import QUEUE_EVENTS
+from synapse_engine.api.events import HEARTBEAT, next_piece
+from synapse_engine.events import QUEUE_EVENTS, Bus
 
 # Events of 60 kB that the sockets' buffers and one write in the making hold.
 ROOM_ON_THE_WAY = 200
@@ -114,3 +115,11 @@ async def test_the_end_ends_the_stream(plane: ControlPlane) -> None:
         with pytest.raises(EOFError):
             while True:
                 await listener.next()
+
+
+async def test_where_nothing_happens_there_is_a_heartbeat() -> None:
+    bus = Bus()
+    with bus.subscribe(bus.last_id) as subscription:
+        assert await next_piece(subscription, heartbeat_seconds=0.001) == HEARTBEAT
+        bus.publish("server", b"{}")
+        assert await next_piece(subscription) == b"id: %d\nevent: server\ndata: {}\n\n" % bus.last_id

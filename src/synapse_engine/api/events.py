@@ -31,7 +31,7 @@ class EventStream(StreamingResponse):
         super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
-@router.get("", response_class=EventStream, responses=documented_stream(Events))
+@router.get("", status_code=200, response_class=EventStream, responses=documented_stream(Events))
 async def events(services: Wired, last_event_id: Annotated[str | None, Header()] = None) -> EventStream:
     """First a `snapshot`, then every change. `Last-Event-ID` goes on where it broke off, if possible."""
     return EventStream(_stream(services, _number(last_event_id)))
@@ -43,7 +43,7 @@ async def _stream(services: Services, last_seen: int | None) -> AsyncIterator[by
         while not subscription.is_over:
             if subscription.is_behind:
                 yield await _whole(services, subscription)
-            if piece := await _next(subscription):
+            if piece := await next_piece(subscription):
                 yield piece
 
 
@@ -53,10 +53,10 @@ async def _whole(services: Services, subscription: Subscription) -> bytes:
     return framed("snapshot", whole.data, whole.last_id)
 
 
-async def _next(subscription: Subscription) -> bytes:
+async def next_piece(subscription: Subscription, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> bytes:
     """All that waits, in one piece; a comment where nothing came for a while."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(HEARTBEAT_SECONDS):
+        async with asyncio.timeout(heartbeat_seconds):
             await subscription.arrival()
             return b"".join(framed(event.kind, event.data, event.id) for event in subscription.take())
     return HEARTBEAT

@@ -126,7 +126,7 @@ class Registry:
         await asyncio.to_thread(write_registry, self._path, saved)
         before = self.entries
         self._saved, self._lookup = saved, await asyncio.to_thread(Lookup, saved.entries)
-        self._on_change([i for i, entry in self.entries.items() if entry is not before.get(i)])
+        self._on_change([i for i, entry in self.entries.items() if entry != before.get(i)])
 
 
 async def _finish(work: Coroutine[Any, Any, Result]) -> Result:
