@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     probe_seconds: float = _setting(
         "SYNAPSE_PROBE_SECONDS", 15, "How often a running server is asked whether it lives.", gt=0
     )
+    log_max_mb: float = _setting(
+        "SYNAPSE_LOG_MAX_MB", 16, "How much of each server's log is kept, in MB (10^6 bytes).", gt=0
+    )
     refresh_seconds: float = _setting(
         "SYNAPSE_REFRESH_SECONDS", 30, "How often the page asks for the registry by itself.", gt=0
     )
@@ -121,6 +124,10 @@ class Settings(BaseSettings):
     def own_models(self) -> Path:
         """Folder of the models that Synapse Engine itself brings."""
         return self.data_dir / "models"
+
+    @property
+    def log_max_bytes(self) -> int:
+        return int(self.log_max_mb * 1_000_000)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -25,6 +25,7 @@ from synapse_engine.fleet.restarts import RestartLimits
 from synapse_engine.fleet.server import Server
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import LocalLauncher
+from synapse_engine.launch.logs import Logs
 
 LIMITS = Limits(startup_seconds=10.0, stop_seconds=10.0, drain_seconds=10.0, probe_seconds=15.0)
 
@@ -110,7 +111,7 @@ async def open_rig(
         registry = Registry.open(folder / "model_registry.json")
         fleet = Fleet(
             registry,
-            LocalLauncher(folder / "logs"),
+            LocalLauncher(Logs(folder / "logs", 1 << 20)),
             Engines(engine),
             session,
             Journal(folder / "journal"),

@@ -12,7 +12,6 @@ from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.views import failed_model, measured, server_list, server_out
 from synapse_engine.api.wire import (
-    LogLines,
     RunningModel,
     ServerList,
     ServerOut,
@@ -112,15 +111,6 @@ async def stop(
         status="stopped" if stopped.was_active else "not_running",
         shutdown_time_seconds=round(stopped.seconds, 3),
     )
-
-
-@router.get("/{model_id}/logs", responses=documented(404, 409))
-async def logs(
-    services: Wired, model_id: str, tail: Annotated[int, Query(ge=1, le=100_000)] = 200
-) -> LogLines:
-    """The last lines of the newest start's log."""
-    entry = services.registry.resolve(model_id)
-    return LogLines(model_id=entry.model_id, lines=await services.fleet.log_tail(entry.model_id, tail))
 
 
 async def _answer_at_once(

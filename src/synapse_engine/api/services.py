@@ -14,6 +14,7 @@ from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.launch.base import Memory
 from synapse_engine.launch.engine import Engines
+from synapse_engine.launch.logs import Logs
 from synapse_engine.settings import Settings
 
 
@@ -46,6 +47,7 @@ class Services:
     fleet: Fleet
     began: float  # time.monotonic
     live: Live
+    logs: Logs
 
 
 def _services(request: Request) -> Services:

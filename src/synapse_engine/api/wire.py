@@ -120,6 +120,16 @@ class LogLines(BaseModel):
     lines: list[str]
 
 
+class LogEvent(LogLines):
+    """Further lines of a log that is followed."""
+
+    is_new_start: bool = Field(description="these are the first of a new start's log")
+
+
+class OwnLogLines(BaseModel):
+    lines: list[str]
+
+
 class Variant(Ask):
     """A further name of a running model, with its own sampling and system prompt."""
 
@@ -320,7 +330,7 @@ class Events(BaseModel):
     model: ModelOut
     scan: ScanOut
     memory: MemoryOut
-    log: LogLines = Field(description="new lines, for the models asked for with `log`")
+    log: LogEvent = Field(description="new lines, for the models asked for with `log`")
     notice: NoticeOut
 
 

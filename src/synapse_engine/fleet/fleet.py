@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy
 from synapse_engine.fleet.server import ADOPTION_SECONDS, Lease, Server, Surroundings
 from synapse_engine.fleet.state import State
 from synapse_engine.fleet.turns import Turns, start_order
-from synapse_engine.launch.base import Command, Launcher
+from synapse_engine.launch.base import Command, Launcher, LogChunk
 from synapse_engine.launch.command import launch_settings
 from synapse_engine.launch.engine import Engines
 
@@ -174,6 +174,11 @@ class Fleet:
         """The last lines of a model's newest log. Raises ModelNotFound."""
         self._registry.get(model_id)
         return await self._launcher.log_tail(model_id, lines)
+
+    def log_follow(self, model_id: str, lines: int) -> AsyncIterator[LogChunk]:
+        """The last lines of a model's log, then each new one. Raises ModelNotFound."""
+        self._registry.get(model_id)
+        return self._launcher.log_follow(model_id, lines)
 
     def restart_required(self, entry: Entry) -> bool:
         """Whether its server runs with choices that have changed since."""

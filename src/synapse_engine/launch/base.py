@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -34,6 +34,14 @@ class Memory:
 
     resident_bytes: int
     private_bytes: int
+
+
+@dataclass(frozen=True)
+class LogChunk:
+    """Whole lines in their order; is_new_start: they are the first of a new start's log."""
+
+    lines: list[str]
+    is_new_start: bool = False
 
 
 class Process(Protocol):
@@ -110,4 +118,8 @@ class Launcher(Protocol):
 
     async def log_tail(self, model_id: str, lines: int) -> list[str]:
         """The last lines of the model's log, of its newest start; empty where there is none."""
+        ...
+
+    def log_follow(self, model_id: str, lines: int) -> AsyncIterator[LogChunk]:
+        """The last lines of the model's log, then each new one, of later starts too, without an end."""
         ...

@@ -133,9 +133,29 @@ export interface paths {
         };
         /**
          * Logs
-         * @description The last lines of the newest start's log.
+         * @description The last lines of the newest start's log; followed, those of later starts too.
          */
         get: operations["logs_api_models_servers__model_id__logs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Own Logs
+         * @description The last lines of the control plane's own log.
+         */
+        get: operations["own_logs_api_logs_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -483,7 +503,7 @@ export interface components {
             scan: components["schemas"]["ScanOut"];
             memory: components["schemas"]["MemoryOut"];
             /** @description new lines, for the models asked for with `log` */
-            log: components["schemas"]["LogLines"];
+            log: components["schemas"]["LogEvent"];
             notice: components["schemas"]["NoticeOut"];
         };
         /** FailedModel */
@@ -522,6 +542,21 @@ export interface components {
              * Format: date-time
              */
             at: string;
+        };
+        /**
+         * LogEvent
+         * @description Further lines of a log that is followed.
+         */
+        LogEvent: {
+            /** Model Id */
+            model_id: string;
+            /** Lines */
+            lines: string[];
+            /**
+             * Is New Start
+             * @description these are the first of a new start's log
+             */
+            is_new_start: boolean;
         };
         /** LogLines */
         LogLines: {
@@ -725,6 +760,11 @@ export interface components {
              * Format: date-time
              */
             at: string;
+        };
+        /** OwnLogLines */
+        OwnLogLines: {
+            /** Lines */
+            lines: string[];
         };
         /** PathsOut */
         PathsOut: {
@@ -1515,7 +1555,14 @@ export interface operations {
     logs_api_models_servers__model_id__logs_get: {
         parameters: {
             query?: {
+                /** @description how many of the last lines that are wanted */
                 tail?: number;
+                /** @description lines at or above it */
+                level?: "debug" | "info" | "warning" | "error";
+                /** @description lines that hold this text, in whichever case */
+                search?: string;
+                /** @description keep the codes that colour a terminal */
+                ansi?: boolean;
             };
             header?: never;
             path: {
@@ -1525,13 +1572,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description As JSON; with `Accept: text/event-stream` as `log` events, and followed. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["LogLines"];
+                    "text/event-stream": string;
                 };
             };
             /** @description Unauthorized */
@@ -1563,6 +1611,63 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    own_logs_api_logs_get: {
+        parameters: {
+            query?: {
+                /** @description how many of the last lines that are wanted */
+                tail?: number;
+                /** @description lines at or above it */
+                level?: "debug" | "info" | "warning" | "error";
+                /** @description lines that hold this text, in whichever case */
+                search?: string;
+                /** @description keep the codes that colour a terminal */
+                ansi?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As JSON; with `Accept: text/event-stream` as `log` events, and followed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnLogLines"];
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2110,7 +2215,10 @@ export interface operations {
     };
     events_api_events_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description models whose new log lines to tell too */
+                log?: string[] | null;
+            };
             header?: {
                 "last-event-id"?: string | null;
             };
@@ -2139,6 +2247,24 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
