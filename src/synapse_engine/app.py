@@ -69,7 +69,8 @@ async def _serve(
         on_listening()
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
         booting = asyncio.create_task(boot(services), name="boot")
-        await _until_ended(services, serving, booting)
+        async with services.scanner.watching():
+            await _until_ended(services, serving, booting)
         services.live.bus.close()
         server.should_exit = True
         await serving
@@ -77,7 +78,7 @@ async def _serve(
 
 @contextlib.contextmanager
 def log_kept(path: Path) -> Iterator[None]:
-    """Everything that is logged goes into the file too, after what earlier runs wrote. Raises CouldNotSave."""
+    """Everything that is logged goes into the file too, after earlier runs' lines. Raises CouldNotSave."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handler = logging.FileHandler(path, encoding="utf-8")
@@ -125,7 +126,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             settings=settings,
             folder=folder,
             registry=registry,
-            scanner=Scanner(registry, scan_roots(settings, os.environ), live.changes.the_scan),
+            scanner=Scanner(registry, lambda: scan_roots(settings, os.environ), live.changes.the_scan),
             engines=engines,
             fleet=fleet,
             began=time.monotonic(),
