@@ -30,6 +30,7 @@ from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.journal import Journal
 from synapse_engine.fleet.life import Limits
+from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.restarts import RestartLimits
 from synapse_engine.gateway.openai import openai_router
 from synapse_engine.launch.engine import Engines
@@ -117,6 +118,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
                 settings.probe_seconds,
             ),
             RestartLimits(settings.restart_max, settings.restart_window_seconds),
+            Paces(folder.loading),
             port_range=range(settings.port_range_start, settings.port_range_end + 1),
             start_concurrency=settings.start_concurrency,
             ram_bytes=psutil.virtual_memory().total,

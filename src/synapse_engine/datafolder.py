@@ -22,6 +22,7 @@ class DataFolder:
         self.registry = root / "model_registry.json"
         self.logs = root / "logs"
         self.journal = root / "journal"
+        self.loading = root / "loading.json"
         self._lock = root / "lock"
 
     @contextmanager

@@ -21,6 +21,7 @@ from synapse_engine.catalog.registry import Registry
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.journal import Journal
 from synapse_engine.fleet.life import Limits
+from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.restarts import RestartLimits
 from synapse_engine.fleet.server import Server
 from synapse_engine.launch.engine import Engines
@@ -117,6 +118,7 @@ async def open_rig(
             Journal(folder / "journal"),
             limits,
             restart_limits,
+            Paces(folder / "loading.json"),
             port_range=ports,
             start_concurrency=start_concurrency,
             ram_bytes=8 << 30,

@@ -16,6 +16,7 @@ from synapse_engine.catalog.registry import Choices, Entry, Registry
 from synapse_engine.errors import Booting, CouldNotSave, NotRunning, SynapseError
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.fleet.life import Limits, Prepare, Started, Stopped
+from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.preparation import Preparation
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy
 from synapse_engine.fleet.server import ADOPTION_SECONDS, Lease, Server, Surroundings
@@ -50,6 +51,7 @@ class Fleet:
         journal: Journal,
         limits: Limits,
         restart_limits: RestartLimits,
+        paces: Paces,
         *,
         port_range: range,
         start_concurrency: int,
@@ -59,7 +61,9 @@ class Fleet:
         self._registry = registry
         self._launcher = launcher
         self._journal = journal
-        self._surroundings = Surroundings(launcher, session, journal, limits, restart_limits, on_change)
+        self._surroundings = Surroundings(
+            launcher, session, journal, limits, restart_limits, paces, on_change
+        )
         self._preparation = Preparation(
             registry, engines, port_range=port_range, ram_bytes=ram_bytes, is_active=self._is_active
         )

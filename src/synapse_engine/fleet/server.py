@@ -28,6 +28,7 @@ from synapse_engine.errors import (
 from synapse_engine.fleet.health import MISSES_UNTIL_HUNG, until_healthy, until_hung
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.fleet.life import Failure, Life, Limits, Prepare, Started, StopAsked, Stopped
+from synapse_engine.fleet.loading import Load, Paces
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy, Restarts
 from synapse_engine.fleet.state import Event, State, next_state
 from synapse_engine.launch.base import Command, Launcher, Process
@@ -51,6 +52,7 @@ class Surroundings:
     journal: Journal
     limits: Limits
     restart_limits: RestartLimits
+    paces: Paces
     on_change: Callable[[Server], None]
 
 
@@ -75,7 +77,7 @@ class Lease:
 class Server:
     """The server of one model, running or not.
 
-    Attributes to read: state, process, command, started_at, failure, restarts.
+    Attributes to read: state, process, command, started_at, failure, restarts; load, while it loads.
     """
 
     def __init__(self, model_id: str, surroundings: Surroundings) -> None:
@@ -85,6 +87,7 @@ class Server:
         self.command: Command | None = None
         self.started_at: datetime | None = None
         self.failure: Failure | None = None
+        self.load: Load | None = None
         self.restarts = Restarts(surroundings.restart_limits)
         self._with = surroundings
         self._life: Life | None = None
@@ -217,6 +220,7 @@ class Server:
                 self._with.journal.forget(self.model_id)
             self._life = None
             self.process = None
+            self.load = None
             self.started_at = None
 
     async def _come_up(self, life: Life, turn: Turn) -> None:
@@ -230,7 +234,9 @@ class Server:
             raise ServerEnded("It ended while the control plane was not running (exit status unknown).")
         limit = ADOPTION_SECONDS
         if not record.was_ready:
-            limit = max(limit, self._startup_limit(record.command) - (time.time() - record.began_at))
+            elapsed = time.time() - record.began_at
+            limit = max(limit, self._startup_limit(record.command) - elapsed)
+            self.load = Load(record.command, self._with.paces, begun_seconds_ago=elapsed)
         if await self._until_ready(record.command, self.process, limit) is not None:
             raise StartFailed(f"Port {record.command.port} was taken by another process")
         self._now_ready(life)
@@ -268,6 +274,9 @@ class Server:
     def _now_ready(self, life: Life) -> None:
         assert self.command is not None
         self._ready_at = asyncio.get_running_loop().time()
+        if self.load is not None:
+            self.load.finish()
+            self.load = None
         self.failure = None
         self._with.journal.note(self.model_id, was_ready=True)
         self._move(Event.HEALTHY)
@@ -282,6 +291,7 @@ class Server:
         self.process = await self._with.launcher.start(command)
         self._with.journal.note(self.model_id, process=self.process.identity())
         self.started_at = datetime.fromtimestamp(began_at, UTC)
+        self.load = Load(command, self._with.paces)
         return await self._until_ready(command, self.process, self._startup_limit(command))
 
     def _startup_limit(self, command: Command) -> float:
@@ -290,6 +300,7 @@ class Server:
     async def _until_ready(self, command: Command, process: Process, limit_seconds: float) -> int | None:
         """None once it is ready, its port where that was taken. Raises StartFailed, StartTimedOut."""
         healthy = asyncio.ensure_future(until_healthy(self._with.session, process))
+        watching = asyncio.ensure_future(self._watch_load(process))
         exited = asyncio.ensure_future(process.wait())
         try:
             await asyncio.wait({healthy, exited}, timeout=limit_seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -303,7 +314,12 @@ class Server:
         finally:
             healthy.cancel()
             exited.cancel()
-            await asyncio.wait({healthy, exited})
+            watching.cancel()
+            await asyncio.wait({healthy, exited, watching})
+
+    async def _watch_load(self, process: Process) -> None:
+        if self.load is not None:
+            await self.load.watch(process, lambda: self._with.on_change(self))
 
     async def _explain_early_exit(self, command: Command, exit_code: int | None) -> int:
         """The port where that was the cause and another may be tried. Raises StartFailed otherwise."""

@@ -89,6 +89,10 @@ class Process(Protocol):
         """What it takes now; None once it is gone."""
         ...
 
+    def loaded_bytes(self) -> int | None:
+        """Of its files, what it has read or mapped so far; None once it is gone, and where that is not told."""
+        ...
+
     def cpu_seconds(self) -> float | None:
         """Processor time that it has used so far; None once it is gone."""
         ...
