@@ -182,7 +182,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     **{
         f"not yet {name}": ({name: value}, f"Setting not yet supported: {name}")
         for name, value in {
-            "engine": "x",
             "devices": "cpu",
             "idle_stop_seconds": 5,
             "pinned": True,

@@ -144,6 +144,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/engines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Engines
+         * @description The default engine, then those of SYNAPSE_ENGINES.
+         */
+        get: operations["list_engines_api_engines_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/engines/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Options
+         * @description What a model's settings may be with this engine, each with the engine's own help text.
+         */
+        get: operations["options_api_engines_options_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/registry": {
         parameters: {
             query?: never;
@@ -442,6 +482,51 @@ export interface components {
             changed: number;
             /** Models */
             models: components["schemas"]["ModelOut"][];
+        };
+        /**
+         * EngineChoice
+         * @description An engine that a model may name in its setting `engine`; the default one has no name.
+         */
+        EngineChoice: {
+            /** Name */
+            name: string | null;
+            /** Path */
+            path: string | null;
+            /** Version */
+            version: string | null;
+            /** Problem */
+            problem: string | null;
+        };
+        /** EngineList */
+        EngineList: {
+            /** Engines */
+            engines: components["schemas"]["EngineChoice"][];
+        };
+        /**
+         * EngineOption
+         * @description An option of llama-server as a model's setting.
+         */
+        EngineOption: {
+            /**
+             * Name
+             * @example ctx_size
+             */
+            name: string;
+            /**
+             * Hint
+             * @description what its value looks like; empty for true or false
+             */
+            hint: string;
+            /**
+             * Help
+             * @description the engine's own words
+             */
+            help: string;
+        };
+        /** EngineOptions */
+        EngineOptions: {
+            /** Options */
+            options: components["schemas"]["EngineOption"][];
         };
         /** EngineOut */
         EngineOut: {
@@ -1577,6 +1662,112 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_engines_api_engines_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EngineList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    options_api_engines_options_get: {
+        parameters: {
+            query?: {
+                /** @description its name; absent: the default */
+                engine?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EngineOptions"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
