@@ -76,7 +76,7 @@ async def enable(services: Wired, ask: EnableAsk) -> Enabled:
     )
 
 
-@router.post("/{model_id}/release", responses=documented(404, 409, 503))
+@router.post("/{model_id:path}/release", responses=documented(404, 409, 503))
 async def release(services: Wired, model_id: str) -> ModelOut:
     """End a hold: requests may start the model again."""
     held_id = services.registry.resolve(model_id).model_id
@@ -84,13 +84,13 @@ async def release(services: Wired, model_id: str) -> ModelOut:
     return model_out(services, services.registry.get(held_id))
 
 
-@router.get("/{model_id}", responses=documented(404, 409))
+@router.get("/{model_id:path}", responses=documented(404, 409))
 async def one_model(services: Wired, model_id: str) -> ModelOut:
     """One model."""
     return model_out(services, services.registry.resolve(model_id))
 
 
-@router.patch("/{model_id}", responses=documented(404, 409, 507))
+@router.patch("/{model_id:path}", responses=documented(404, 409, 507))
 async def edit(services: Wired, model_id: str, ask: ModelEdit) -> ModelOut:
     """Change a model's choices. A running server goes on with the old ones: `restart_required` says so."""
     edited_id = services.registry.resolve(model_id).model_id

@@ -17,7 +17,8 @@ OWN_SETTINGS = frozenset(
 )
 SHAPES_COMMAND = frozenset(["extra_args", "env", "engine"])
 NOT_YET = frozenset("devices idle_stop_seconds pinned replicas variants".split())
-RESERVED = frozenset("host port model api_key alias".split())
+# The first five are given by us; with the others the server answers where, or how, nobody asks it.
+RESERVED = frozenset("host port model api_key alias api_prefix ssl_key_file ssl_cert_file reuse_port".split())
 RESERVED_ENV = frozenset(
     "LLAMA_ARG_HOST LLAMA_ARG_PORT LLAMA_ARG_MODEL LLAMA_API_KEY LLAMA_ARG_ALIAS".split()
 )
@@ -220,6 +221,6 @@ def _is_reserved(flag: Flag) -> bool:
 def _reserved(name: str) -> InvalidChoice:
     return InvalidChoice(
         f"Reserved setting: {name}",
-        "host, port, model, api_key and alias are given by Synapse Engine itself. "
-        "A port is chosen with the model's `port`.",
+        "host, port, model, api_key and alias are given by Synapse Engine itself (a port is chosen with the "
+        "model's `port`), and with api_prefix, ssl_* and reuse_port it could not reach the server.",
     )
