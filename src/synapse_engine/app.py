@@ -104,7 +104,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=UPSTREAM_KEEP_ALIVE_SECONDS)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, auto_decompress=False) as session:
-        engines = Engines(settings.llama_server_path)
+        engines = Engines(settings.llama_server_path, named=settings.engines)
         fleet = Fleet(
             registry,
             LocalLauncher(logs),

@@ -25,6 +25,18 @@ def _split(separator: str) -> BeforeValidator:
     return BeforeValidator(split)
 
 
+def _named_paths() -> BeforeValidator:
+    def named(value: Any) -> Any:
+        if isinstance(value, str):
+            pairs = [part.partition("=") for part in value.split(os.pathsep) if part.strip()]
+            if any(not (name.strip() and path.strip()) for name, _, path in pairs):
+                raise ValueError("each engine is written as NAME=PATH")
+            return {name.strip(): path.strip() for name, _, path in pairs}
+        return value
+
+    return BeforeValidator(named)
+
+
 def _expand(path: Path) -> Path:
     return path.expanduser().absolute()
 
@@ -83,6 +95,11 @@ class Settings(BaseSettings):
     port_range_end: Port = _setting("MODEL_PORT_RANGE_END", 8099, "Last port given to servers (inclusive).")
     llama_server_path: Folder | None = _setting(
         "LLAMA_SERVER_PATH", None, "The llama-server to run; else the one on PATH, else the installed wheel."
+    )
+    engines: Annotated[dict[str, Folder], NoDecode, _named_paths()] = Field(
+        default_factory=dict,
+        validation_alias="SYNAPSE_ENGINES",
+        description="Further engines that models may choose: NAME=PATH, several split as PATH is.",
     )
     start_concurrency: int = _setting(
         "SYNAPSE_START_CONCURRENCY", 4, "How many servers a start-all loads at a time.", ge=1

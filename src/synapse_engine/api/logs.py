@@ -43,7 +43,7 @@ Wanted = Annotated[Sieve, Depends(_sieve)]
 
 
 @router.get(
-    "/api/models/servers/{model_id}/logs",
+    "/api/models/servers/{model_id:path}/logs",
     response_model=LogLines,
     responses=documented(404, 409) | STREAM,
 )

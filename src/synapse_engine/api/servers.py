@@ -70,16 +70,9 @@ async def stop_all(services: Wired) -> StoppedAll:
     )
 
 
-@router.get("/{model_id}", responses=documented(404, 409))
-async def one_server(services: Wired, model_id: str) -> ServerOut:
-    """One server, a stopped one too."""
-    entry = services.registry.resolve(model_id)
-    servers = {id_: server for id_, server in services.fleet.servers.items() if id_ == entry.model_id}
-    return server_out(services, entry, await asyncio.to_thread(measured, servers))
-
-
 @router.post(
-    "/{model_id}/start", responses=documented(404, 409, 500, 503, 504, 507) | {202: {"model": StartedServer}}
+    "/{model_id:path}/start",
+    responses=documented(404, 409, 500, 503, 504, 507) | {202: {"model": StartedServer}},
 )
 async def start(
     services: Wired,
@@ -95,7 +88,7 @@ async def start(
     return _started(entry, await starting)
 
 
-@router.post("/{model_id}/stop", responses=documented(404, 409, 503))
+@router.post("/{model_id:path}/stop", responses=documented(404, 409, 503))
 async def stop(
     services: Wired,
     model_id: str,
@@ -111,6 +104,15 @@ async def stop(
         status="stopped" if stopped.was_active else "not_running",
         shutdown_time_seconds=round(stopped.seconds, 3),
     )
+
+
+# Last: a name may hold slashes (`org/repo:Q4_K_M`), so it would catch the paths above.
+@router.get("/{model_id:path}", responses=documented(404, 409))
+async def one_server(services: Wired, model_id: str) -> ServerOut:
+    """One server, a stopped one too."""
+    entry = services.registry.resolve(model_id)
+    servers = {id_: server for id_, server in services.fleet.servers.items() if id_ == entry.model_id}
+    return server_out(services, entry, await asyncio.to_thread(measured, servers))
 
 
 async def _answer_at_once(

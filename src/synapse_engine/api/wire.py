@@ -265,6 +265,31 @@ class EngineOut(BaseModel):
     problem: str | None
 
 
+class EngineChoice(BaseModel):
+    """An engine that a model may name in its setting `engine`; the default one has no name."""
+
+    name: str | None
+    path: str | None
+    version: str | None
+    problem: str | None
+
+
+class EngineOption(BaseModel):
+    """An option of llama-server as a model's setting."""
+
+    name: str = Field(examples=["ctx_size"])
+    hint: str = Field(description="what its value looks like; empty for true or false")
+    help: str = Field(description="the engine's own words")
+
+
+class EngineList(BaseModel):
+    engines: list[EngineChoice]
+
+
+class EngineOptions(BaseModel):
+    options: list[EngineOption]
+
+
 class PathsOut(BaseModel):
     data_dir: str
     registry: str

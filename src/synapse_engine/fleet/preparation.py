@@ -48,7 +48,7 @@ class Preparation:
                 raise ModelFileMissing(model_id, path)
         if model.problem is not None:
             raise StartFailed(model.problem)
-        engine = await self._engines.current()
+        engine = await self._engines.current(self._registry.get(model_id).choices.settings.get("engine"))
         if engine.problem is not None:
             raise StartFailed(engine.problem)
         port, choices = await self._claim_port(model_id, strangers)
