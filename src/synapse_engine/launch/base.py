@@ -90,7 +90,7 @@ class Process(Protocol):
         ...
 
     def loaded_bytes(self) -> int | None:
-        """Of its files, what it has read or mapped so far; None once it is gone, and where that is not told."""
+        """What it has read or mapped of its files; None once it is gone, and where nobody can tell."""
         ...
 
     def cpu_seconds(self) -> float | None:
