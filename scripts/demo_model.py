@@ -1,4 +1,4 @@
-"""The demo model: SmolLM2-135M-Instruct (Q4_1, 94 MB, Apache-2.0), out of the Python package that ships it."""
+"""The demo model: SmolLM2-135M-Instruct (Q4_1, 94 MB, Apache-2.0), from the Python package that ships it."""
 
 from __future__ import annotations
 

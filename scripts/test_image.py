@@ -54,6 +54,15 @@ IMAGE_DECIDES = {
 APT_SETTINGS = ("Acquire::Check-", "Acquire::Force", "Acquire::http", "Acquire::Retries")
 PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
 
+# Run inside: ends the process whose arguments end in `synapse serve`.
+KILL_CONTROL_PLANE = """
+import os, pathlib, signal
+for process in pathlib.Path("/proc").glob("[0-9]*"):
+    arguments = (process / "cmdline").read_bytes().split(b"\\0")
+    if b"serve" in arguments and any(one.endswith(b"synapse") for one in arguments):
+        os.kill(int(process.name), signal.SIGKILL)
+"""
+
 
 class Report:
     """Says what was looked at, when, and counts."""
@@ -462,6 +471,7 @@ def run_it(image: Image, report: Report) -> None:
             find_model(container)["enabled"], "a new container knows the choices of the last", model_id
         )
         start(container, model_id, report)
+        crash(container, model_id, report)
         end(container, signal.SIGKILL, 137, report)
     with Container(image, "third", SYNAPSE_INSECURE="1") as container:
         check_start(container, report)
@@ -555,6 +565,22 @@ def start(container: Container, model_id: str, report: Report) -> None:
     report.check(
         status == 200, "started", f"{time.monotonic() - began:.2f} s, port {answer.get('port', answer)}"
     )
+
+
+def crash(container: Container, model_id: str, report: Report) -> None:
+    """Kill the control plane alone, in the midst of its work."""
+    path = f"/api/models/servers/{model_id}"
+    before = container.call("GET", path)[1]
+    container.execute("python", "-c", KILL_CONTROL_PLANE)
+
+    def is_adopted() -> bool:
+        try:
+            status, after = container.call("GET", path)
+        except (OSError, HTTPException):
+            return False
+        return status == 200 and (after["pid"], after["status"]) == (before["pid"], "running")
+
+    report.check(until(is_adopted, 20), "a crash of the control plane leaves the model loaded", before["pid"])
 
 
 def end(
