@@ -32,10 +32,12 @@ from synapse_engine.fleet.journal import Journal
 from synapse_engine.fleet.life import Limits
 from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.restarts import RestartLimits
+from synapse_engine.fleet.server import Server
 from synapse_engine.gateway.openai import openai_router
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import LocalLauncher, port_holder
 from synapse_engine.launch.logs import Logs
+from synapse_engine.metrics import ServerCounts
 from synapse_engine.settings import Settings
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -100,6 +102,12 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
     live = Live(Bus(), Changes())
     logs = Logs(folder.logs, settings.log_max_bytes)
     logs.watch(OWN_LOG)
+    counts = ServerCounts()
+
+    def on_change(server: Server) -> None:
+        live.changes.server(server.model_id)
+        counts.see(server.model_id, server.state)
+
     registry = Registry.open(folder.registry, live.changes.some_models)
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=UPSTREAM_KEEP_ALIVE_SECONDS)
     jar = aiohttp.DummyCookieJar()
@@ -122,7 +130,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             port_range=range(settings.port_range_start, settings.port_range_end + 1),
             start_concurrency=settings.start_concurrency,
             ram_bytes=psutil.virtual_memory().total,
-            on_change=lambda server: live.changes.server(server.model_id),
+            on_change=on_change,
         )
         services = Services(
             settings=settings,
@@ -134,6 +142,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             began=time.monotonic(),
             live=live,
             logs=logs,
+            counts=counts,
         )
         tasks = [asyncio.create_task(work) for work in (tell(services), logs.keep_small())]
         try:

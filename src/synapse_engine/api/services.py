@@ -15,6 +15,7 @@ from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.launch.base import Memory
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.logs import Logs
+from synapse_engine.metrics import ServerCounts
 from synapse_engine.settings import Settings
 
 
@@ -48,6 +49,7 @@ class Services:
     began: float  # time.monotonic
     live: Live
     logs: Logs
+    counts: ServerCounts
 
 
 def _services(request: Request) -> Services:
