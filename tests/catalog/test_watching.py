@@ -57,6 +57,15 @@ async def test_models_appear_and_vanish_by_themselves(folder: Path) -> None:
         await until(lambda: stems(registry) == [])
 
 
+async def test_a_folder_that_goes_takes_its_models_along(folder: Path) -> None:
+    put(folder / "x.gguf")
+    async with watched(folder, rescan_seconds=0.5) as (_, registry):
+        folder.rename(folder.parent / "away")
+        await until(lambda: stems(registry) == [])
+        (folder.parent / "away").rename(folder)
+        await until(lambda: stems(registry) == ["x"])
+
+
 async def test_stores_are_watched_too(folder: Path) -> None:
     async with watched(folder) as (_, registry):
         put_in_cache(folder, "me/Tiny", "r", "tiny.gguf")

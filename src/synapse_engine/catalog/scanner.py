@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -69,6 +70,7 @@ class Scanner:
         self._on_change = on_change
         self._watch = watch
         self._rescan_seconds = rescan_seconds
+        self._find_roots_seconds = min(FIND_ROOTS_SECONDS, rescan_seconds)
         self._headers = HeaderCache()
         self._settling = Settling()
         self._lock = asyncio.Lock()
@@ -123,7 +125,7 @@ class Scanner:
                 if folders := await self._watchable():
                     await self._watch_these(folders)
                 else:
-                    await asyncio.sleep(FIND_ROOTS_SECONDS)
+                    await asyncio.sleep(self._find_roots_seconds)
             except Exception:
                 log.exception("Watching for models broke off; it begins again")
                 await asyncio.sleep(self._rescan_seconds)
@@ -135,7 +137,7 @@ class Scanner:
         reason: str | None = None
         async with Watcher(folders, self._watch) as watcher:
             while await self._watchable() == folders:
-                has_news = await watcher.news(min(FIND_ROOTS_SECONDS, self._rescan_seconds))
+                has_news = await watcher.news(self._find_roots_seconds)
                 is_due = loop.time() >= rescan_at
                 if has_news or is_due:
                     self._note(watcher.failure or reason)
@@ -145,6 +147,7 @@ class Scanner:
                         reason = UNTOLD
                 if is_due and watcher.failure:
                     return
+        await self._rescan_unasked()
 
     async def _rescan_unasked(self) -> bool:
         """Whether models have come or gone."""
@@ -159,8 +162,9 @@ class Scanner:
         return has_changed
 
     async def _watchable(self) -> list[Path]:
-        roots = await asyncio.to_thread(self._find_roots)
-        return [root for root in roots if root.exists()]
+        return await asyncio.to_thread(
+            lambda: [root for root in self._find_roots() if os.access(root, os.R_OK)]
+        )
 
     def _note(self, reason: str | None) -> None:
         self.notices = [f"New models may be found only once a minute: {reason}"] if reason else []

@@ -16,7 +16,8 @@ SETTLE_SECONDS = 0.5
 # How long changes are gathered before they are told, and how often the watching thread looks up.
 GATHER_MILLISECONDS = 400
 STEP_MILLISECONDS = 100
-LOOK_UP_MILLISECONDS = 1000
+LOOK_UP_MILLISECONDS = 300
+END_SECONDS = 1.0
 
 Watch = Callable[[Sequence[Path], threading.Event], Iterator[Iterable[str]]]
 """(folders, stop) -> the paths that changed, batch by batch; empty ones now and then, the first once watching
@@ -81,7 +82,8 @@ class Watcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        await asyncio.to_thread(self._thread.join)
+        # It may be deep in a tree of folders that it has yet to watch; nothing waits for that.
+        await asyncio.to_thread(self._thread.join, END_SECONDS)
 
     async def news(self, timeout_seconds: float) -> bool:
         """Wait until something has changed and then been quiet, or watching has begun or failed; at most so
