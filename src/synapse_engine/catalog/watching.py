@@ -15,8 +15,8 @@ from synapse_engine.catalog.walk import EXTENSION, PARTIAL_ENDINGS
 SETTLE_SECONDS = 0.5
 # How long changes are gathered before they are told, and how often the watching thread looks up.
 GATHER_MILLISECONDS = 400
-STEP_MILLISECONDS = 100
-LOOK_UP_MILLISECONDS = 300
+STEP_MILLISECONDS = 200
+LOOK_UP_MILLISECONDS = 400
 END_SECONDS = 1.0
 
 Watch = Callable[[Sequence[Path], threading.Event], Iterator[Iterable[str]]]
