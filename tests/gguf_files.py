@@ -54,11 +54,11 @@ def write_llama(
     writer = gguf.GGUFWriter(path, architecture, endianess=endian)
     _add_general(writer, name, size_label, file_type)
     _add_geometry(writer, layers, context_length, embedding, heads)
-    _add_tokenizer(writer, vocabulary)
+    add_tokenizer(writer, vocabulary)
     if chat_template is not None:
         writer.add_chat_template(chat_template)
     for key, value in extra_keys.items():
-        _add_value(writer, key, value)
+        add_value(writer, key, value)
     _add_weights(writer, layers, embedding, vocabulary, np.random.default_rng(seed))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -91,7 +91,7 @@ def _add_geometry(
     writer.add_rope_dimension_count(embedding // heads)
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, vocabulary: int) -> None:
+def add_tokenizer(writer: gguf.GGUFWriter, vocabulary: int) -> None:
     """A sentencepiece vocabulary: the marks, every byte, then words, so that any text has tokens."""
     words = [f"\u2581word{number}" for number in range(vocabulary - SMALLEST_VOCABULARY)]
     tokens = [*SPECIAL_TOKENS, *(f"<0x{byte:02X}>" for byte in range(256)), *words]
@@ -105,7 +105,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, vocabulary: int) -> None:
     writer.add_unk_token_id(0)
 
 
-def _add_value(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
+def add_value(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
     if isinstance(value, list):
         writer.add_array(key, value)
     else:
