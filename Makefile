@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TEST_MODEL := .cache/models/SmolLM2-135M-Instruct.Q4_1.gguf
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: run test soak chaos check setup page types clean
+.PHONY: run test test-image soak chaos check setup page types clean
 
 run: setup ## start on http://127.0.0.1:8000; Ctrl-C stops everything
 	@exec $(PY) scripts/run.py
@@ -22,6 +22,9 @@ soak: $(VENV)/.dev $(TEST_MODEL) page ## the long forms: survival, mutations, ch
 
 chaos: $(VENV)/.dev ## 2,000 random steps with each of three seeds
 	$(BIN)/python -m tests.chaos
+
+test-image: $(TEST_MODEL) ## the container's image, built and run; Debian, root, and no container daemon
+	$(PY) scripts/test_image.py --model $(TEST_MODEL)
 
 check: $(VENV)/.dev $(TEST_MODEL) ## the quick loop: lint, types, imports, unit tests
 	$(BIN)/ruff check .

@@ -19,11 +19,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from synapse_engine.api.application import build_application
-from synapse_engine.api.services import Services
+from synapse_engine.api.live import tell
+from synapse_engine.api.services import Live, Services
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.catalog.scanner import Scanner, scan_roots
 from synapse_engine.datafolder import DataFolder
 from synapse_engine.errors import AddressInUse, CouldNotSave, EngineNotFound
+from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.journal import Journal
 from synapse_engine.fleet.life import Limits
@@ -57,6 +59,7 @@ async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None
             serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
             booting = asyncio.create_task(boot(services), name="boot")
             await _until_ended(services, serving, booting)
+            services.live.bus.close()
             server.should_exit = True
             await serving
 
@@ -64,7 +67,8 @@ async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None
 @asynccontextmanager
 async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Services, FastAPI]]:
     """Every object of the control plane, not yet booted; on leaving, no server is watched any more."""
-    registry = Registry.open(folder.registry)
+    live = Live(Bus(), Changes())
+    registry = Registry.open(folder.registry, live.changes.some_models)
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=UPSTREAM_KEEP_ALIVE_SECONDS)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, auto_decompress=False) as session:
@@ -85,20 +89,24 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             port_range=range(settings.port_range_start, settings.port_range_end + 1),
             start_concurrency=settings.start_concurrency,
             ram_bytes=psutil.virtual_memory().total,
-            on_change=lambda server: None,
+            on_change=lambda server: live.changes.server(server.model_id),
         )
         services = Services(
             settings=settings,
             folder=folder,
             registry=registry,
-            scanner=Scanner(registry, scan_roots(settings, os.environ)),
+            scanner=Scanner(registry, scan_roots(settings, os.environ), live.changes.the_scan),
             engines=engines,
             fleet=fleet,
             began=time.monotonic(),
+            live=live,
         )
+        telling = asyncio.create_task(tell(services), name="events")
         try:
             yield services, build_application(services, openai_router(registry, fleet, session))
         finally:
+            live.bus.close()
+            telling.cancel()
             # After a graceful end nothing is left to let go of; after a defect the models stay loaded.
             await fleet.let_go(0.0)
 

@@ -28,7 +28,9 @@ async def test_every_route_has_an_answer_and_its_errors(plane: ControlPlane) -> 
         if "/api/" not in name:
             continue
         for code, response in responses.items():
-            schema = response["content"]["application/json"]["schema"]
+            streams = code == "200" and "text/event-stream" in response["content"]
+            kind = "text/event-stream" if streams else "application/json"
+            schema = response["content"][kind]["schema"]
             assert schema, (name, code)
             if not code.startswith("2"):
                 assert schema == ERROR, (name, code)

@@ -1,8 +1,9 @@
 """A llama-server of a few lines that misbehaves on demand. Standard library only, so that it starts fast.
 
-It takes the real one's arguments, logs and answers like it, and asks for the key in LLAMA_API_KEY. What it
-does besides is said by a JSON object in the file MODEL.behaviour.json; see `stage.Behaviour`. With a `stage`
-(a Unix socket) it tells there what happens to it and does as it is told. It ends when the stage does.
+It takes the real one's arguments, logs and answers like it, and asks for the key in LLAMA_API_KEY; what
+`stage.write_engine` writes answers --version and --help. What it does besides is said by a JSON object in
+the file MODEL.behaviour.json; see `stage.Behaviour`. With a `stage` (a Unix socket) it tells there what
+happens to it and does as it is told. It ends when the stage does.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import socket
 import sys
 import threading
 import time
-from typing import Any
 
-HELP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "launch", "llama_server_help.txt")
+TYPE_CHECKING = False  # without the cost of importing typing
+if TYPE_CHECKING:
+    from typing import Any
+
 NOTICE_SECONDS = 0.003
 
 
@@ -218,13 +221,6 @@ def read_behaviour(model: str) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> None:
-    if "--version" in arguments:
-        print("version: 0.0.9-fake (build 9, commit 1234567)\nbuilt for tests")
-        return
-    if "--help" in arguments:
-        with open(HELP) as file:
-            print(file.read())
-        return
     options = dict(zip(arguments, arguments[1:], strict=False))
     model = options["--model"]
     behaviour = read_behaviour(model)

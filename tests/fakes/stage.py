@@ -15,6 +15,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+HELP = Path(__file__).parent.parent / "launch" / "llama_server_help.txt"
+# The shell answers what is asked of every engine at first: a Python takes ten times as long.
+ENGINE = """#!/bin/sh
+case "$1" in
+--version) echo "version: 0.0.9-fake (build 9, commit 1234567)" ;;
+--help) exec cat "{help}" ;;
+*) exec "{python}" -S -E "{script}" "$@" ;;
+esac
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
@@ -129,6 +139,6 @@ async def open_stage() -> AsyncIterator[Stage]:
 def write_engine(path: Path, python: str) -> Path:
     """An executable at `path` that is the fake llama-server, run by that Python."""
     script = Path(__file__).with_name("llama_server.py")
-    path.write_text(f'#!/bin/sh\nexec "{python}" -S -E "{script}" "$@"\n')
+    path.write_text(ENGINE.format(python=python, script=script, help=HELP))
     os.chmod(path, 0o755)
     return path

@@ -31,7 +31,7 @@ class Lives:
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[Rig]:
-        limits = replace(LIMITS, startup_seconds=0.5)
+        limits = replace(LIMITS, startup_seconds=2.0)
         async with open_rig(self.folder, self._engine, self._stage, self._ports, limits=limits) as rig:
             yield rig
 

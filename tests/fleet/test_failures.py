@@ -65,14 +65,14 @@ async def test_it_is_known_long_before_the_time_limit(rig: Rig) -> None:
 async def test_one_that_never_gets_ready_is_ended(
     tmp_path: Path, engine: Path, stage: Stage, ports: range
 ) -> None:
-    limits = replace(LIMITS, startup_seconds=0.4)
+    limits = replace(LIMITS, startup_seconds=1.0)
     async with open_rig(tmp_path, engine, stage, ports, limits=limits) as rig:
         model_id = await rig.add("alpha", Behaviour(loads_when_told=True, ignores_sigterm=True))
         error = await failure(rig, model_id)
         assert isinstance(error, StartTimedOut)
         assert (error.status, error.error) == (504, "Failed to start server")
         assert error.detail.splitlines() == [
-            "Still loading after 0 s, and was ended. Last log lines:",
+            "Still loading after 1 s, and was ended. Last log lines:",
             f"I srv          main: loading model {rig.path(model_id)}",
         ]
         assert not is_alive((await rig.enter(model_id)).pid)
@@ -94,7 +94,7 @@ async def test_large_weights_are_given_more_time(
 async def test_a_stop_of_one_that_timed_out_and_is_being_ended(
     tmp_path: Path, engine: Path, stage: Stage, ports: range
 ) -> None:
-    limits = replace(LIMITS, startup_seconds=0.1)
+    limits = replace(LIMITS, startup_seconds=1.0)
     async with open_rig(tmp_path, engine, stage, ports, limits=limits) as rig:
         model_id = await rig.add("alpha", Behaviour(loads_when_told=True))
         start = asyncio.create_task(rig.fleet.start(model_id))

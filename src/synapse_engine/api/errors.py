@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
@@ -30,6 +32,17 @@ class _HttpError(SynapseError):
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI `responses` of a route that may answer these errors; 401, 403 and 422 go without saying."""
     return {status: {"model": ErrorBody} for status in sorted({401, 403, 422, *statuses})}
+
+
+def documented_stream(events: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same for a route that answers with a stream, whose errors are JSON all the same."""
+    body = {"schema": {"$ref": "#/components/schemas/ErrorBody"}}
+    refused: dict[int | str, dict[str, Any]] = {
+        status: {"description": HTTPStatus(status).phrase, "content": {"application/json": body}}
+        for status in documented(*statuses)
+        if isinstance(status, int)
+    }
+    return refused | {200: {"model": events}}
 
 
 def answer(path: str, error: SynapseError) -> JSONResponse:

@@ -10,16 +10,14 @@ from fastapi import APIRouter
 
 from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
-from synapse_engine.api.views import model_out
+from synapse_engine.api.views import model_out, registry_out
 from synapse_engine.api.wire import (
     EnableAsk,
     Enabled,
     ModelEdit,
     ModelOut,
-    PortRange,
     RegistryOut,
     Rescanned,
-    SkippedFile,
 )
 from synapse_engine.catalog.registry import Choices, Entry
 from synapse_engine.errors import EngineNotFound, InvalidChoice, PortPinned
@@ -34,17 +32,7 @@ router = APIRouter(prefix="/api/models", tags=["models"])
 @router.get("/registry", responses=documented())
 async def registry(services: Wired) -> RegistryOut:
     """Every model with the person's choices and its server's status."""
-    known = services.registry
-    return RegistryOut(
-        models=[model_out(services, entry) for entry in known.entries.values()],
-        scan_paths=[str(root) for root in services.scanner.roots],
-        last_scan=known.last_scan,
-        scan_seconds=known.scan_seconds,
-        scanning=services.scanner.is_scanning,
-        port_range=PortRange(start=services.settings.port_range_start, end=services.settings.port_range_end),
-        skipped=[SkippedFile(path=skipped.path, reason=skipped.reason) for skipped in known.skipped],
-        notices=list(known.notices),
-    )
+    return registry_out(services)
 
 
 @router.post("/rescan", responses=documented(507))

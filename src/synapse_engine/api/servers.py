@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 
 from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
-from synapse_engine.api.views import failed_model, server_out, status_of
+from synapse_engine.api.views import failed_model, measured, server_list, server_out
 from synapse_engine.api.wire import (
     LogLines,
     RunningModel,
@@ -32,13 +32,7 @@ router = APIRouter(prefix="/api/models/servers", tags=["servers"])
 @router.get("", responses=documented())
 async def list_servers(services: Wired) -> ServerList:
     """Every server that is not stopped."""
-    pairs = [
-        (services.registry.get(model_id), server)
-        for model_id, server in services.fleet.servers.items()
-        if status_of(server) != "stopped"
-    ]
-    servers = await asyncio.gather(*(server_out(entry, server) for entry, server in pairs))
-    return ServerList(servers=servers, total_running=sum(s.status == "running" for s in servers))
+    return server_list(services, await asyncio.to_thread(measured, dict(services.fleet.servers)))
 
 
 @router.post("/start-all", responses=documented(404, 409, 503))
@@ -81,7 +75,8 @@ async def stop_all(services: Wired) -> StoppedAll:
 async def one_server(services: Wired, model_id: str) -> ServerOut:
     """One server, a stopped one too."""
     entry = services.registry.resolve(model_id)
-    return await server_out(entry, services.fleet.servers.get(entry.model_id))
+    servers = {id_: server for id_, server in services.fleet.servers.items() if id_ == entry.model_id}
+    return server_out(services, entry, await asyncio.to_thread(measured, servers))
 
 
 @router.post(

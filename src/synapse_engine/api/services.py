@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -10,9 +10,30 @@ from fastapi import Depends, Request
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.catalog.scanner import Scanner
 from synapse_engine.datafolder import DataFolder
+from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.launch.base import Memory
 from synapse_engine.launch.engine import Engines
 from synapse_engine.settings import Settings
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A snapshot as JSON. last_id: the last event that is in it; at: time.monotonic."""
+
+    last_id: int
+    at: float
+    data: bytes
+
+
+@dataclass
+class Live:
+    """What is told to whoever listens. memories: what each server took when it was last looked at."""
+
+    bus: Bus
+    changes: Changes
+    memories: dict[str, Memory] = field(default_factory=dict)
+    whole: Whole | None = None
 
 
 @dataclass(frozen=True)
@@ -24,6 +45,7 @@ class Services:
     engines: Engines
     fleet: Fleet
     began: float  # time.monotonic
+    live: Live
 
 
 def _services(request: Request) -> Services:

@@ -34,16 +34,15 @@ async def ready(services: Wired) -> Readiness:
 @router.get("/api/system", responses=documented())
 async def system(services: Wired) -> SystemOut:
     """Version, engine, memory, folders."""
+    return await system_out(services)
+
+
+async def system_out(services: Services) -> SystemOut:
     settings, folder = services.settings, services.folder
-    memory = psutil.virtual_memory()
     return SystemOut(
         version=synapse_engine.__version__,
         engine=await _engine(services),
-        devices=[
-            DeviceOut(
-                name="RAM", kind="ram", total_mb=megabytes(memory.total), free_mb=megabytes(memory.available)
-            )
-        ],
+        devices=devices_out(),
         uptime_seconds=round(time.monotonic() - services.began, 1),
         paths=PathsOut(
             data_dir=str(folder.root),
@@ -55,6 +54,15 @@ async def system(services: Wired) -> SystemOut:
         port_range=PortRange(start=settings.port_range_start, end=settings.port_range_end),
         api_key_required=settings.api_key is not None,
     )
+
+
+def devices_out() -> list[DeviceOut]:
+    memory = psutil.virtual_memory()
+    return [
+        DeviceOut(
+            name="RAM", kind="ram", total_mb=megabytes(memory.total), free_mb=megabytes(memory.available)
+        )
+    ]
 
 
 async def _engine(services: Services) -> EngineOut:

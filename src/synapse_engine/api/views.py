@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from synapse_engine.api.services import Services
-from synapse_engine.api.wire import FailedModel, LastError, ModelOut, ServerOut, Status
+from synapse_engine.api.wire import (
+    FailedModel,
+    LastError,
+    ModelOut,
+    PortRange,
+    RegistryOut,
+    ServerList,
+    ServerOut,
+    SkippedFile,
+    Status,
+)
 from synapse_engine.catalog.registry import Entry
 from synapse_engine.errors import SynapseError
 from synapse_engine.fleet.server import Server
@@ -14,6 +24,7 @@ from synapse_engine.fleet.state import State
 from synapse_engine.launch.base import Memory
 
 MB = 1_000_000
+NO_MEMORY = Memory(0, 0)
 STATUSES: dict[State, Status] = {
     State.STOPPED: "stopped",
     State.QUEUED: "queued",
@@ -31,6 +42,25 @@ def megabytes(size_bytes: int) -> float:
 
 def status_of(server: Server | None) -> Status:
     return STATUSES[server.state] if server else "stopped"
+
+
+def registry_out(services: Services) -> RegistryOut:
+    """The whole registry, with the status of every model's server."""
+    known = services.registry
+    return RegistryOut(
+        models=[model_out(services, entry) for entry in known.entries.values()],
+        scan_paths=[str(root) for root in services.scanner.roots],
+        last_scan=known.last_scan,
+        scan_seconds=known.scan_seconds,
+        scanning=services.scanner.is_scanning,
+        port_range=PortRange(start=services.settings.port_range_start, end=services.settings.port_range_end),
+        skipped=skipped_out(services),
+        notices=list(known.notices),
+    )
+
+
+def skipped_out(services: Services) -> list[SkippedFile]:
+    return [SkippedFile(path=skipped.path, reason=skipped.reason) for skipped in services.registry.skipped]
 
 
 def model_out(services: Services, entry: Entry) -> ModelOut:
@@ -72,11 +102,11 @@ def model_out(services: Services, entry: Entry) -> ModelOut:
     )
 
 
-async def server_out(entry: Entry, server: Server | None) -> ServerOut:
-    """A server as `/api/models/servers` shows it, a stopped one too."""
+def server_out(services: Services, entry: Entry, memories: Mapping[str, Memory]) -> ServerOut:
+    """A server as `/api/models/servers` shows it, a stopped one too. memories: by model id, where known."""
+    server = services.fleet.servers.get(entry.model_id)
     process = server.process if server else None
-    memory = await asyncio.to_thread(process.memory) if process else None
-    memory = memory or Memory(0, 0)
+    memory = memories.get(entry.model_id, NO_MEMORY) if process else NO_MEMORY
     started_at = server.started_at if server else None
     is_ready = server is not None and server.state is State.READY
     return ServerOut(
@@ -97,7 +127,25 @@ async def server_out(entry: Entry, server: Server | None) -> ServerOut:
         restarts=server.restarts.total if server else 0,
         last_error=_last_error(server),
         started_at=started_at,
+        restart_required=services.fleet.restart_required(entry),
     )
+
+
+def server_list(services: Services, memories: Mapping[str, Memory]) -> ServerList:
+    """Every server that is not stopped."""
+    servers = [
+        server_out(services, services.registry.get(model_id), memories)
+        for model_id, server in services.fleet.servers.items()
+        if server.state is not State.STOPPED
+    ]
+    return ServerList(servers=servers, total_running=sum(s.status == "running" for s in servers))
+
+
+def measured(servers: Mapping[str, Server]) -> dict[str, Memory]:
+    """What each server's process takes now, by model id; asks the system for each, so call it in a thread."""
+    processes = {model_id: server.process for model_id, server in servers.items() if server.process}
+    memories = {model_id: process.memory() for model_id, process in processes.items()}
+    return {model_id: memory for model_id, memory in memories.items() if memory is not None}
 
 
 def failed_model(entry: Entry, error: SynapseError) -> FailedModel:

@@ -107,6 +107,7 @@ class ServerOut(BaseModel):
     restarts: int
     last_error: LastError | None
     started_at: datetime | None
+    restart_required: bool = Field(description="it runs with choices that have changed since")
 
 
 class ServerList(BaseModel):
@@ -269,6 +270,58 @@ class SystemOut(BaseModel):
     refresh_seconds: float
     port_range: PortRange
     api_key_required: bool
+
+
+class Snapshot(BaseModel):
+    """Everything the page needs, as it is now."""
+
+    registry: RegistryOut
+    servers: ServerList
+    system: SystemOut
+
+
+class ScanOut(BaseModel):
+    """A scan has begun or ended. The models that it changed come as events of their own."""
+
+    scanning: bool
+    last_scan: datetime | None
+    scan_seconds: float | None
+    skipped: list[SkippedFile]
+
+
+class ServerLoad(BaseModel):
+    """What changes all the time while a server runs."""
+
+    model_id: str
+    memory_used_mb: Mb
+    memory_private_mb: Mb
+    active_requests: int
+    uptime_seconds: int
+
+
+class MemoryOut(BaseModel):
+    devices: list[DeviceOut]
+    servers: list[ServerLoad] = Field(description="every server with a process")
+
+
+class NoticeOut(BaseModel):
+    """A warning or an error of the control plane's own log."""
+
+    level: Literal["warning", "error"]
+    text: str
+    at: datetime
+
+
+class Events(BaseModel):
+    """The stream's events by their name, each with its data. An `id` grows with each one."""
+
+    snapshot: Snapshot = Field(description="first, and again for a reader that has fallen behind")
+    server: ServerOut = Field(description="one server, a stopped one too")
+    model: ModelOut
+    scan: ScanOut
+    memory: MemoryOut
+    log: LogLines = Field(description="new lines, for the models asked for with `log`")
+    notice: NoticeOut
 
 
 class Health(BaseModel):

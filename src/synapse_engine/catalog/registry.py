@@ -7,7 +7,7 @@ be lost, and a failed save changes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ __all__ = ["Choices", "Entry", "Registry", "RegistryRefused", "ScanChanges"]
 
 Result = TypeVar("Result")
 Change = Callable[[Mapping[str, Entry]], Mapping[str, Choices]]
+OnChange = Callable[[Iterable[str]], None]
 
 
 class Registry:
@@ -39,17 +40,21 @@ class Registry:
     notices: what the person should know about how the file was read.
     """
 
-    def __init__(self, path: Path, saved: SavedRegistry, notices: list[str]) -> None:
+    def __init__(self, path: Path, saved: SavedRegistry, notices: list[str], on_change: OnChange) -> None:
         self.notices = notices
+        self._on_change = on_change
         self._path = path
         self._saved = saved
         self._lookup = Lookup(saved.entries)
         self._writer = asyncio.Lock()
 
     @classmethod
-    def open(cls, path: Path) -> Registry:
-        """Read the saved registry; blocks. Raises RegistryRefused."""
-        return cls(path, *read_registry(path))
+    def open(cls, path: Path, on_change: OnChange = lambda model_ids: None) -> Registry:
+        """Read the saved registry; blocks. Raises RegistryRefused.
+
+        on_change: told which models have changed.
+        """
+        return cls(path, *read_registry(path), on_change)
 
     @property
     def entries(self) -> Mapping[str, Entry]:
@@ -119,7 +124,9 @@ class Registry:
 
     async def _save(self, saved: SavedRegistry) -> None:
         await asyncio.to_thread(write_registry, self._path, saved)
+        before = self.entries
         self._saved, self._lookup = saved, await asyncio.to_thread(Lookup, saved.entries)
+        self._on_change([i for i, entry in self.entries.items() if entry != before.get(i)])
 
 
 async def _finish(work: Coroutine[Any, Any, Result]) -> Result:

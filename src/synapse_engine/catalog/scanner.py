@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from synapse_engine.catalog.discovery import HeaderCache, scan
@@ -21,13 +21,19 @@ def scan_roots(settings: Settings, environ: Mapping[str, str]) -> tuple[Path, ..
 
 
 class Scanner:
-    """The only one who scans. Attributes to read: is_scanning, and `first_scan`, set once one has ended."""
+    """The only one who scans. Attributes to read: is_scanning, and `first_scan`, set once one has ended.
 
-    def __init__(self, registry: Registry, roots: tuple[Path, ...]) -> None:
+    on_change: told when a scan begins and ends.
+    """
+
+    def __init__(
+        self, registry: Registry, roots: tuple[Path, ...], on_change: Callable[[], None] = lambda: None
+    ) -> None:
         self.roots = roots
         self.is_scanning = False
         self.first_scan = asyncio.Event()
         self._registry = registry
+        self._on_change = on_change
         self._headers = HeaderCache()
         self._lock = asyncio.Lock()
 
@@ -35,9 +41,11 @@ class Scanner:
         """Scan every root and record what was found. Raises CouldNotSave."""
         async with self._lock:
             self.is_scanning = True
+            self._on_change()
             try:
                 found = await asyncio.to_thread(scan, self.roots, self._headers)
                 return await self._registry.record_scan(found)
             finally:
                 self.is_scanning = False
                 self.first_scan.set()
+                self._on_change()

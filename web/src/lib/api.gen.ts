@@ -308,6 +308,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events
+         * @description First a `snapshot`, then every change. `Last-Event-ID` goes on where it broke off, if possible.
+         */
+        get: operations["events_api_events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/chat/completions": {
         parameters: {
             query?: never;
@@ -450,6 +470,22 @@ export interface components {
              */
             detail: string;
         };
+        /**
+         * Events
+         * @description The stream's events by their name, each with its data. An `id` grows with each one.
+         */
+        Events: {
+            /** @description first, and again for a reader that has fallen behind */
+            snapshot: components["schemas"]["Snapshot"];
+            /** @description one server, a stopped one too */
+            server: components["schemas"]["ServerOut"];
+            model: components["schemas"]["ModelOut"];
+            scan: components["schemas"]["ScanOut"];
+            memory: components["schemas"]["MemoryOut"];
+            /** @description new lines, for the models asked for with `log` */
+            log: components["schemas"]["LogLines"];
+            notice: components["schemas"]["NoticeOut"];
+        };
         /** FailedModel */
         FailedModel: {
             /** Model Id */
@@ -493,6 +529,16 @@ export interface components {
             model_id: string;
             /** Lines */
             lines: string[];
+        };
+        /** MemoryOut */
+        MemoryOut: {
+            /** Devices */
+            devices: components["schemas"]["DeviceOut"][];
+            /**
+             * Servers
+             * @description every server with a process
+             */
+            servers: components["schemas"]["ServerLoad"][];
         };
         /**
          * ModelEdit
@@ -662,6 +708,24 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /**
+         * NoticeOut
+         * @description A warning or an error of the control plane's own log.
+         */
+        NoticeOut: {
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "warning" | "error";
+            /** Text */
+            text: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+        };
         /** PathsOut */
         PathsOut: {
             /** Data Dir */
@@ -739,6 +803,20 @@ export interface components {
             /** Port */
             port: number;
         };
+        /**
+         * ScanOut
+         * @description A scan has begun or ended. The models that it changed come as events of their own.
+         */
+        ScanOut: {
+            /** Scanning */
+            scanning: boolean;
+            /** Last Scan */
+            last_scan: string | null;
+            /** Scan Seconds */
+            scan_seconds: number | null;
+            /** Skipped */
+            skipped: components["schemas"]["SkippedFile"][];
+        };
         /** ServerList */
         ServerList: {
             /**
@@ -748,6 +826,28 @@ export interface components {
             servers: components["schemas"]["ServerOut"][];
             /** Total Running */
             total_running: number;
+        };
+        /**
+         * ServerLoad
+         * @description What changes all the time while a server runs.
+         */
+        ServerLoad: {
+            /** Model Id */
+            model_id: string;
+            /**
+             * Memory Used Mb
+             * @description MB (10^6 bytes)
+             */
+            memory_used_mb: number;
+            /**
+             * Memory Private Mb
+             * @description MB (10^6 bytes)
+             */
+            memory_private_mb: number;
+            /** Active Requests */
+            active_requests: number;
+            /** Uptime Seconds */
+            uptime_seconds: number;
         };
         /** ServerOut */
         ServerOut: {
@@ -798,6 +898,11 @@ export interface components {
             last_error: components["schemas"]["LastError"] | null;
             /** Started At */
             started_at: string | null;
+            /**
+             * Restart Required
+             * @description it runs with choices that have changed since
+             */
+            restart_required: boolean;
         };
         /** SkippedFile */
         SkippedFile: {
@@ -805,6 +910,15 @@ export interface components {
             path: string;
             /** Reason */
             reason: string;
+        };
+        /**
+         * Snapshot
+         * @description Everything the page needs, as it is now.
+         */
+        Snapshot: {
+            registry: components["schemas"]["RegistryOut"];
+            servers: components["schemas"]["ServerList"];
+            system: components["schemas"]["SystemOut"];
         };
         /**
          * StartAllAsk
@@ -1963,6 +2077,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SystemOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    events_api_events_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                "last-event-id"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Events"];
                 };
             };
             /** @description Unauthorized */

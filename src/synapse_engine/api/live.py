@@ -1,0 +1,132 @@
+"""Turns what has changed into events on the bus, and the whole into a snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+
+from pydantic import BaseModel
+
+from synapse_engine.api.services import Services, Whole
+from synapse_engine.api.system import devices_out, system_out
+from synapse_engine.api.views import (
+    measured,
+    model_out,
+    registry_out,
+    server_list,
+    server_out,
+    skipped_out,
+)
+from synapse_engine.api.wire import MemoryOut, NoticeOut, ScanOut, ServerLoad, Snapshot
+
+# What changes again within this time is one event.
+COALESCE_SECONDS = 0.02
+MEMORY_SECONDS = 2.0
+FRESH_SECONDS = 0.5
+# A scan that changes more models than this is told as one snapshot.
+MANY_MODELS = 200
+
+
+async def tell(services: Services) -> None:
+    """Tell every change, and while somebody listens how much memory is taken; until it is cancelled."""
+    notices = _Notices(services)
+    logger = logging.getLogger("synapse_engine")
+    logger.addHandler(notices)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_tell_changes(services))
+            group.create_task(_tell_memory(services))
+    finally:
+        logger.removeHandler(notices)
+
+
+async def snapshot(services: Services) -> Whole:
+    """Everything as it is now; readers that come in the same moment are given the same one."""
+    system = await system_out(services)
+    # From here on nothing is waited for: what is put together is of one moment.
+    live, now = services.live, time.monotonic()
+    if live.whole is None or live.whole.last_id != live.bus.last_id or now - live.whole.at > FRESH_SECONDS:
+        whole = Snapshot(
+            registry=registry_out(services), servers=server_list(services, live.memories), system=system
+        )
+        live.whole = Whole(live.bus.last_id, now, _json(whole))
+    return live.whole
+
+
+async def _tell_changes(services: Services) -> None:
+    while True:
+        await services.live.changes.arrival()
+        _publish_changes(services)
+        await asyncio.sleep(COALESCE_SECONDS)
+
+
+def _publish_changes(services: Services) -> None:
+    bus, entries = services.live.bus, services.registry.entries
+    servers, models, scan = services.live.changes.take()
+    for model_id in servers & entries.keys():
+        bus.publish("server", _json(server_out(services, entries[model_id], services.live.memories)))
+    if len(models) > MANY_MODELS:
+        bus.start_over()
+    else:
+        for model_id in models & entries.keys():
+            bus.publish("model", _json(model_out(services, entries[model_id])))
+    if scan:
+        bus.publish("scan", _json(_scan_out(services)))
+
+
+async def _tell_memory(services: Services) -> None:
+    while True:
+        await services.live.bus.somebody()
+        services.live.memories = await asyncio.to_thread(measured, dict(services.fleet.servers))
+        services.live.bus.publish("memory", _json(_memory_out(services)))
+        await asyncio.sleep(MEMORY_SECONDS)
+
+
+def _memory_out(services: Services) -> MemoryOut:
+    servers = server_list(services, services.live.memories).servers
+    return MemoryOut(
+        devices=devices_out(),
+        servers=[
+            ServerLoad(
+                model_id=server.model_id,
+                memory_used_mb=server.memory_used_mb,
+                memory_private_mb=server.memory_private_mb,
+                active_requests=server.active_requests,
+                uptime_seconds=server.uptime_seconds,
+            )
+            for server in servers
+            if server.pid is not None
+        ],
+    )
+
+
+def _scan_out(services: Services) -> ScanOut:
+    return ScanOut(
+        scanning=services.scanner.is_scanning,
+        last_scan=services.registry.last_scan,
+        scan_seconds=services.registry.scan_seconds,
+        skipped=skipped_out(services),
+    )
+
+
+class _Notices(logging.Handler):
+    """Tells the control plane's own warnings, from whichever thread."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(logging.WARNING)
+        self._bus = services.live.bus
+        self._loop = asyncio.get_running_loop()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        notice = NoticeOut(
+            level="error" if record.levelno >= logging.ERROR else "warning",
+            text=record.getMessage(),
+            at=datetime.fromtimestamp(record.created, UTC),
+        )
+        self._loop.call_soon_threadsafe(self._bus.publish, "notice", _json(notice))
+
+
+def _json(value: BaseModel) -> bytes:
+    return value.model_dump_json().encode()
