@@ -88,7 +88,8 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             RestartLimits(settings.restart_max, settings.restart_window_seconds),
             port_range=range(settings.port_range_start, settings.port_range_end + 1),
             start_concurrency=settings.start_concurrency,
-            ram_bytes=psutil.virtual_memory().total,
+            memory_limit_bytes=settings.memory_limit_bytes,
+            may_evict=settings.evict,
             on_change=lambda server: live.changes.server(server.model_id),
         )
         services = Services(

@@ -27,6 +27,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     tier: overrides the model's own. settings: llama-server's, under its long names.
     last_started_at: unix seconds. held: a person stopped it, so requests do not start it.
+    measured_memory_bytes: what it took when it last ran, with the settings that `measured_for` is a digest of.
     """
 
     enabled: bool = False
@@ -37,6 +38,8 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     settings: dict[str, Any] = {}
     last_started_at: float | None = None
     held: bool = False
+    measured_memory_bytes: int | None = None
+    measured_for: str | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

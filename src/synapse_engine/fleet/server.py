@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ import aiohttp
 
 from synapse_engine.errors import (
     NotRunning,
+    OutOfMemory,
     ServerEnded,
     StartCancelled,
     StartFailed,
@@ -27,11 +28,20 @@ from synapse_engine.errors import (
 )
 from synapse_engine.fleet.health import MISSES_UNTIL_HUNG, until_healthy, until_hung
 from synapse_engine.fleet.journal import Journal, Record
-from synapse_engine.fleet.life import Failure, Life, Limits, Prepare, Started, StopAsked, Stopped
+from synapse_engine.fleet.life import (
+    Attempt,
+    Failure,
+    Life,
+    Limits,
+    Prepare,
+    Started,
+    StopAsked,
+    Stopped,
+)
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy, Restarts
 from synapse_engine.fleet.state import Event, State, next_state
 from synapse_engine.launch.base import Command, Launcher, Process
-from synapse_engine.launch.failure import SHOWN_LINES, explain_exit, is_port_taken, with_log
+from synapse_engine.launch.failure import SHOWN_LINES, explain_exit, is_out_of_memory, is_port_taken, with_log
 
 GIB = 1 << 30
 STARTUP_SECONDS_PER_GIB = 20.0
@@ -69,13 +79,14 @@ class Lease:
     def __exit__(self, *_: object) -> None:
         self._server._leases.discard(self)
         if not self._server._leases:
+            self._server.idle_since = time.monotonic()
             self._server._idle.set()
 
 
 class Server:
     """The server of one model, running or not.
 
-    Attributes to read: state, process, command, started_at, failure, restarts.
+    Attributes to read: state, process, command, started_at, failure, restarts, idle_since (monotonic).
     """
 
     def __init__(self, model_id: str, surroundings: Surroundings) -> None:
@@ -84,6 +95,7 @@ class Server:
         self.process: Process | None = None
         self.command: Command | None = None
         self.started_at: datetime | None = None
+        self.idle_since = 0.0
         self.failure: Failure | None = None
         self.restarts = Restarts(surroundings.restart_limits)
         self._with = surroundings
@@ -259,24 +271,38 @@ class Server:
                 ended, uptime_seconds = ServerEnded(error.detail), 0.0
 
     async def _load(self, life: Life) -> None:
-        """Spawn, on another port where the first is a stranger's, and wait until it is ready."""
-        strangers: set[int] = set()
-        while (busy_port := await self._attempt(life.prepare, frozenset(strangers))) is not None:
-            strangers.add(busy_port)
+        """Spawn and wait until it is ready: on another port where the first is a stranger's, and once more
+        where memory ran out.
+        """
+        attempt = Attempt()
+        while True:
+            try:
+                busy_port = await self._attempt(life.prepare, attempt)
+            except OutOfMemory:
+                if attempt.ran_out:
+                    raise
+                log.warning("%s: memory ran out, it is tried once more", self.model_id)
+                await self._end_process()
+                attempt = replace(attempt, ran_out=True)
+                continue
+            if busy_port is None:
+                break
+            attempt = replace(attempt, strangers=attempt.strangers | {busy_port})
         self._now_ready(life)
 
     def _now_ready(self, life: Life) -> None:
         assert self.command is not None
         self._ready_at = asyncio.get_running_loop().time()
         self.failure = None
+        self.idle_since = time.monotonic()
         self._with.journal.note(self.model_id, was_ready=True)
         self._move(Event.HEALTHY)
         life.start_asked.clear()
         life.ready.set_result(self.command.port)
 
-    async def _attempt(self, prepare: Prepare, strangers: frozenset[int]) -> int | None:
+    async def _attempt(self, prepare: Prepare, attempt: Attempt) -> int | None:
         """One spawn, until it is ready (None) or its port turns out to be taken (the port)."""
-        command = self.command = await prepare(strangers)
+        command = self.command = await prepare(attempt)
         began_at = time.time()
         self._with.journal.intend(command, began_at)
         self.process = await self._with.launcher.start(command)
@@ -308,6 +334,8 @@ class Server:
     async def _explain_early_exit(self, command: Command, exit_code: int | None) -> int:
         """The port where that was the cause and another may be tried. Raises StartFailed otherwise."""
         lines = await self._log_lines()
+        if is_out_of_memory(lines):
+            raise OutOfMemory(explain_exit(exit_code, lines))
         if not is_port_taken(lines):
             raise StartFailed(explain_exit(exit_code, lines))
         if command.port_is_pinned:

@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 import psutil
 
 from synapse_engine.errors import StartFailed
-from synapse_engine.launch.base import Command
+from synapse_engine.launch.base import Command, Device
+from synapse_engine.launch.devices import EngineDevices, ram
 from synapse_engine.launch.process import LocalProcess, find_by_key, is_same_process, listens_on
 
 LOG_BLOCK_BYTES = 64 * 1024
@@ -23,6 +24,7 @@ class LocalLauncher:
 
     def __init__(self, log_folder: Path) -> None:
         self._log_folder = log_folder
+        self._engine_devices = EngineDevices()
 
     async def start(self, command: Command) -> LocalProcess:
         try:
@@ -50,6 +52,10 @@ class LocalLauncher:
             return None if pid is None else LocalProcess(pid, command.port, None)
         except (psutil.NoSuchProcess, ProcessLookupError):
             return None
+
+    async def devices(self, engine_path: str | None) -> list[Device]:
+        gpus = await self._engine_devices.current(engine_path) if engine_path else []
+        return [ram(), *gpus]
 
     def port_holder(self, port: int) -> str | None:
         return port_holder(port)
