@@ -79,7 +79,8 @@ class Report:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--model", type=Path, required=True, help="a small GGUF chat model")
-    parser.add_argument("--backend", default="vulkan", choices=("vulkan", "cpu"))
+    parser.add_argument("--backend", default="vulkan", choices=("vulkan", "cpu", "cuda"))
+    parser.add_argument("--build-arg", action="append", default=[], help="more for the build: NAME=VALUE")
     asked = parser.parse_args()
     report = Report()
     try:
@@ -87,7 +88,7 @@ def main() -> int:
         CACHE.mkdir(parents=True, exist_ok=True)
         builder = Builder()
         base = builder.base(report)
-        image = builder.build(base, asked.backend, report)
+        image = builder.build(base, asked.backend, asked.build_arg, report)
         with builder.mounted(image) as root, tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             look_inside(builder, image, root, report)
             enter_a_network_of_its_own()
@@ -160,16 +161,17 @@ class Builder:
         report.note(f"made the base: Debian {codename}")
         return name
 
-    def build(self, base: str, backend: str, report: Report) -> str:
+    def build(self, base: str, backend: str, more: list[str], report: Report) -> str:
         """The image of the Dockerfile."""
         name = f"localhost/synapse-engine:{backend}"
         began = time.monotonic()
+        arguments = [f"--build-arg={a}" for a in (f"BASE={base}", f"BACKEND={backend}", *more)]
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             secrets = [f"--secret=id={i},src={path}" for i, path in write_secrets(Path(scratch)).items()]
             logged(
                 "build",
                 *(*self._buildah, "bud", "--layers", "--isolation=chroot", "--format=docker", *secrets),
-                *(f"--build-arg=BASE={base}", f"--build-arg=BACKEND={backend}", f"--tag={name}", str(ROOT)),
+                *(*arguments, f"--tag={name}", str(ROOT)),
             )
         sizes = [json.loads(self._run("images", "--json", image))[0]["size"] for image in (name, base)]
         report.check(True, "built", f"{time.monotonic() - began:.1f} s, {sizes[0]}, its Debian {sizes[1]}")
@@ -395,12 +397,15 @@ class Container:
         """The exit code of the image's own health check."""
         return self.execute(*self._health_check)
 
-    def signal(self, number: signal.Signals) -> tuple[int, float, list[int]]:
+    def signal(
+        self, number: signal.Signals, meanwhile: Callable[[], None] = lambda: None
+    ) -> tuple[int, float, list[int]]:
         """Send it to PID 1. The exit code, the seconds until it, and the processes that are left."""
         assert self.pid is not None
         inhabited = os.readlink(f"/proc/{self.pid}/ns/pid")
         began = time.monotonic()
         os.kill(self.pid, number)
+        meanwhile()
         code = self._process.wait(60)
         return code, time.monotonic() - began, [pid for pid, space in pid_namespaces() if space == inhabited]
 
@@ -461,16 +466,23 @@ def run_it(image: Image, report: Report) -> None:
     with Container(image, "third", SYNAPSE_INSECURE="1") as container:
         check_start(container, report)
         start(container, model_id, report)
-        end(container, signal.SIGTERM, 0, report)
+        end_amid_an_answer(container, model_id, report)
 
 
 def check_start(container: Container, report: Report) -> None:
     """The gate: answers soon, with nothing loaded."""
     seconds = container.first_200()
     report.check(seconds < FIRST_200_SECONDS, "first 200 on /health", f"{seconds:.2f} s after its start")
-    servers = container.call("GET", "/api/models/servers")[1]["servers"]
+    servers: list[dict[str, Any]] = []
+
+    def none_runs() -> bool:
+        servers[:] = container.call("GET", "/api/models/servers")[1]["servers"]
+        return all(server["status"] == "failed" for server in servers)
+
+    # What a killed container left behind is looked for first, and for a moment seen as starting.
+    is_idle = until(none_runs, 2)
     seen = ", ".join(f"{server['model_id']} is {server['status']}" for server in servers)
-    report.check(all(server["status"] == "failed" for server in servers), "with no server running", seen)
+    report.check(is_idle, "with no server running", seen)
 
 
 def check_surroundings(container: Container, report: Report) -> None:
@@ -529,18 +541,48 @@ def check_model(container: Container, report: Report) -> str:
 
 
 def start(container: Container, model_id: str, report: Report) -> None:
+    """Start the model. While a container boots, that is answered with 503."""
     began = time.monotonic()
-    status, answer = container.call("POST", f"/api/models/servers/{model_id}/start")
+    status: int = 503
+    answer: dict[str, Any] = {}
+
+    def is_taken() -> bool:
+        nonlocal status, answer
+        status, answer = container.call("POST", f"/api/models/servers/{model_id}/start")
+        return status != 503
+
+    until(is_taken, 10)
     report.check(
         status == 200, "started", f"{time.monotonic() - began:.2f} s, port {answer.get('port', answer)}"
     )
 
 
-def end(container: Container, number: signal.Signals, expected: int, report: Report) -> None:
-    code, seconds, left = container.signal(number)
+def end(
+    container: Container,
+    number: signal.Signals,
+    expected: int,
+    report: Report,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    code, seconds, left = container.signal(number, meanwhile)
     seen = f"exit code {code} after {seconds:.2f} s"
     report.check(code == expected, f"{number.name} with a model loaded ends it", seen)
     report.check(not left, "no process is left", " ".join(map(str, left)))
+
+
+def end_amid_an_answer(container: Container, model_id: str, report: Report) -> None:
+    """What `docker stop` does to a stream: nothing, until it has ended."""
+    connection = HTTPConnection("127.0.0.1", PORT, timeout=120)
+    question = {"model": model_id, "stream": True, "max_tokens": 200, "ignore_eos": True}
+    question["messages"] = [{"role": "user", "content": "Count from one to a hundred."}]
+    headers = {"Content-Type": "application/json"}
+    connection.request("POST", "/v1/chat/completions", json.dumps(question), headers)
+    stream = connection.getresponse()
+    events = [stream.readline()]
+    end(container, signal.SIGTERM, 0, report, meanwhile=lambda: events.extend(stream))
+    is_whole = b"data: [DONE]\n" in events
+    count = sum(event.startswith(b"data: ") for event in events)
+    report.check(is_whole, "the answer that was running then came to its end", f"{count} events")
 
 
 if __name__ == "__main__":

@@ -67,6 +67,27 @@ def write_llama(
     return path
 
 
+def write_gguf(
+    path: Path,
+    architecture: str,
+    keys: Mapping[str, Any],
+    tensors: Mapping[str, tuple[tuple[int, ...], gguf.GGMLQuantizationType]],
+) -> Path:
+    """Write keys and tensors of zeros as they are given, rows last in a shape; answers `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = gguf.GGUFWriter(path, architecture)
+    for key, value in keys.items():
+        _add_value(writer, key, value)
+    for name, (shape, kind) in tensors.items():
+        stored = gguf.quant_shape_to_byte_shape(shape, kind)
+        writer.add_tensor(name, np.zeros(stored, dtype=np.uint8), raw_shape=stored, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
 def _add_general(
     writer: gguf.GGUFWriter, name: str | None, size_label: str | None, file_type: int | None
 ) -> None:

@@ -58,7 +58,8 @@ async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None
             on_listening(address)
             serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
             booting = asyncio.create_task(boot(services), name="boot")
-            await _until_ended(services, serving, booting)
+            async with services.scanner.watching():
+                await _until_ended(services, serving, booting)
             services.live.bus.close()
             server.should_exit = True
             await serving
@@ -96,7 +97,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             settings=settings,
             folder=folder,
             registry=registry,
-            scanner=Scanner(registry, scan_roots(settings, os.environ), live.changes.the_scan),
+            scanner=Scanner(registry, lambda: scan_roots(settings, os.environ), live.changes.the_scan),
             engines=engines,
             fleet=fleet,
             began=time.monotonic(),

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import resource
+import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,7 +18,7 @@ import pytest
 from tests.catalog.saved_models import model, registry_of, scan_of
 
 from synapse_engine.catalog.found import Skipped
-from synapse_engine.catalog.model import Model, Tier
+from synapse_engine.catalog.model import Model, Tier, Weights
 from synapse_engine.catalog.registry import Choices, Entry, Registry, RegistryRefused
 from synapse_engine.errors import AmbiguousModelName, CouldNotSave, InvalidChoice, ModelNotFound
 
@@ -184,6 +187,50 @@ async def test_a_full_disk_changes_nothing_and_says_so(path: Path) -> None:
     assert Registry.open(path).get("qwen_7b_fast").choices.enabled
 
 
+async def test_a_folder_that_cannot_be_synced_leaves_memory_and_disk_alike(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = await registry_of(path, model())
+    sync = os.fsync
+
+    def sync_no_folder(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync_no_folder)
+    await registry.edit(enable("qwen_7b_fast"))
+    assert registry.get("qwen_7b_fast").choices.enabled
+    assert registry.entries == Registry.open(path).entries
+    assert "a power cut may undo it" in caplog.text
+
+
+async def test_a_registry_of_the_first_release_is_read_whole(path: Path) -> None:
+    shutil.copy(Path(__file__).with_name("model_registry_v1.json"), path)
+    registry = Registry.open(path)
+    assert registry.notices == []
+    entry = registry.get("qwen_7b_fast")
+    assert entry.choices == Choices(
+        enabled=True,
+        tier=Tier.POWERFUL,
+        port=8085,
+        port_is_pinned=True,
+        aliases=("q",),
+        settings={"ctx_size": 4096, "extra_args": ["--x"]},
+        last_started_at=1.5,
+    )
+    assert entry.model.geometry.head_count_kv == [2, 4]
+    assert registry.get("tiny_1b_fast").model.repo == "me/Tiny-1B-GGUF"
+    assert [skipped.reason for skipped in registry.skipped] == ["is empty"]
+    # The first scan of a later release brings facts that the first one did not know.
+    known = [one.model for one in registry.entries.values()]
+    weighed = [msgspec.structs.replace(one, weights=Weights(total_bytes=9)) for one in known]
+    changes = await registry.record_scan(scan_of(*weighed))
+    assert (changes.added, changes.removed, changes.changed) == (0, 0, 2)
+    again = Registry.open(path).resolve("q")
+    assert (again.choices, again.model.weights.total_bytes) == (entry.choices, 9)
+
+
 # -- scans joined ----------------------------------------------------------------------------------
 
 
@@ -271,7 +318,7 @@ async def named(path: Path) -> Registry:
         path,
         model("/m/Qwen-7B-Q2_K.gguf", quantization="Q2_K", repo=repo, display_name="Qwen 7B (Q2_K)"),
         model("/m/Qwen-7B-UD-Q4_K_XL.gguf", quantization="Q4_K_XL", repo=repo, is_dynamic_quant=True),
-        model("/m/phi.gguf", base_id="phi_fast", repo="me/Phi-GGUF"),
+        model("/m/phi.gguf", base_id="phi_fast", repo="me/Phi-GGUF", names=("phi:latest",)),
     )
     await registry.edit(lambda entries: {"phi_fast": Choices(aliases=("Small",))})
     return registry
@@ -291,6 +338,7 @@ async def named(path: Path) -> Registry:
         ("me/Qwen-GGUF:Q4_K_XL", "qwen_7b_q4_k_xl_fast"),
         ("me/Qwen-GGUF:UD-Q4_K_XL", "qwen_7b_q4_k_xl_fast"),
         ("qwen 7b (q2_k)", "qwen_7b_q2_k_fast"),
+        ("Phi:latest", "phi_fast"),
     ],
 )
 async def test_a_model_answers_to_many_names(path: Path, name: str, model_id: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 from tests.fakes.rig import LIMITS, Rig, open_rig, until
 from tests.fakes.stage import Actor, Behaviour, Stage
@@ -148,7 +149,7 @@ async def test_a_pid_that_is_another_process_now_is_left_alone(lives: Lives, lie
             assert second.server("alpha").state is State.FAILED
             os.kill(actor.pid, 0)
             os.kill(actor.pid, signal.SIGKILL)
-            await actor.saw("gone")
+            await until(lambda: not psutil.pid_exists(actor.pid))
 
 
 async def test_one_that_does_not_answer_any_more_is_ended(

@@ -53,9 +53,10 @@ def registry_out(services: Services) -> RegistryOut:
         last_scan=known.last_scan,
         scan_seconds=known.scan_seconds,
         scanning=services.scanner.is_scanning,
+        scan_progress=services.scanner.progress,
         port_range=PortRange(start=services.settings.port_range_start, end=services.settings.port_range_end),
         skipped=skipped_out(services),
-        notices=list(known.notices),
+        notices=[*known.notices, *services.scanner.notices],
     )
 
 

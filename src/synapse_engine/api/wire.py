@@ -200,6 +200,7 @@ class RegistryOut(BaseModel):
     last_scan: datetime | None
     scan_seconds: float | None
     scanning: bool
+    scan_progress: float | None = Field(description="of a scan that runs, 0 to 1; null while none does")
     port_range: PortRange
     skipped: list[SkippedFile]
     notices: list[str] = Field(description="what the person should know, such as a registry file set aside")

@@ -22,11 +22,19 @@ Progress = Callable[[int, int], None]
 """Called with the number of files done, and of those found."""
 
 
+Stamp = tuple[int, int]
+"""What a file's content is taken by: its size, and when it was last written, in nanoseconds."""
+
+
 class Scan(msgspec.Struct, frozen=True, kw_only=True):
-    """What one scan found. `models` and `skipped` are sorted by path; `seconds` is how long it took."""
+    """What one scan found. `models` and `skipped` are sorted by path; `seconds` is how long it took.
+
+    broken: by path, those of the skipped whose content made no sense.
+    """
 
     models: tuple[Model, ...]
     skipped: tuple[Skipped, ...]
+    broken: dict[str, Stamp] = {}
     roots: tuple[str, ...]
     seconds: float
 
@@ -63,6 +71,7 @@ def scan(
     files, skipped = find_files(roots)
     headers.keep_only(files)
     pieces: list[Piece] = []
+    broken: dict[str, Stamp] = {}
     for done, file in enumerate(files):
         if on_progress:
             on_progress(done, len(files))
@@ -70,12 +79,14 @@ def scan(
             pieces.append(Piece(file, parse_file_name(file.title), headers.header(file)))
         except GgufError as error:
             skipped.append(Skipped(file.path, str(error)))
+            broken[file.path] = (file.size, file.mtime_ns)
         except OSError as error:
             skipped.append(Skipped(file.path, explain_unreadable(error)))
-    broken = {skip.path: skip.reason for skip in skipped}
+    reasons = {skip.path: skip.reason for skip in skipped}
     return Scan(
-        models=tuple(sorted(assemble(pieces, broken), key=lambda model: (model.path, model.identity))),
+        models=tuple(sorted(assemble(pieces, reasons), key=lambda model: (model.path, model.identity))),
         skipped=tuple(sorted(skipped, key=lambda skip: skip.path)),
+        broken=broken,
         roots=tuple(str(root) for root in roots),
         seconds=time.perf_counter() - started,
     )

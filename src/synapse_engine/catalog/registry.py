@@ -110,7 +110,7 @@ class Registry:
 
     async def _record_scan(self, scan: Scan) -> ScanChanges:
         async with self._writer:
-            entries, changes = plan_join(self.entries, scan.models)
+            entries, changes = await asyncio.to_thread(plan_join, self.entries, scan.models)
             saved = msgspec.structs.replace(
                 self._saved,
                 entries=tuple(entries),
@@ -119,7 +119,10 @@ class Registry:
                 scan_paths=scan.roots,
                 skipped=scan.skipped,
             )
-            await self._save(saved)
+            if _differ(saved, self._saved):
+                await self._save(saved)
+            else:
+                self._saved = saved
             return changes
 
     async def _save(self, saved: SavedRegistry) -> None:
@@ -127,6 +130,11 @@ class Registry:
         before = self.entries
         self._saved, self._lookup = saved, await asyncio.to_thread(Lookup, saved.entries)
         self._on_change([i for i, entry in self.entries.items() if entry != before.get(i)])
+
+
+def _differ(one: SavedRegistry, other: SavedRegistry) -> bool:
+    """In more than when the last scan was: a disk that rests need not be woken for that."""
+    return (one.entries, one.scan_paths, one.skipped) != (other.entries, other.scan_paths, other.skipped)
 
 
 async def _finish(work: Coroutine[Any, Any, Result]) -> Result:

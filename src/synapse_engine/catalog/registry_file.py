@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from synapse_engine.catalog.model import Model, Tier
 from synapse_engine.errors import CouldNotSave, SynapseError
 
 VERSION = 1
+
+log = logging.getLogger(__name__)
 
 
 class RegistryRefused(SynapseError):
@@ -93,7 +96,11 @@ def read_registry(path: Path) -> tuple[SavedRegistry, list[str]]:
 
 
 def write_registry(path: Path, registry: SavedRegistry) -> None:
-    """Replace the file in one step that lasts. Raises CouldNotSave; then the old file is as it was."""
+    """Replace the file in one step that lasts. Raises CouldNotSave; then the old file is as it was.
+
+    Once renamed, the file is the new one, whatever comes after: a folder that cannot be synced (some
+    networked ones cannot) only means that a power cut may bring the old one back.
+    """
     temporary = path.with_name(f"{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,9 +110,12 @@ def write_registry(path: Path, registry: SavedRegistry) -> None:
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
     except OSError as error:
         raise CouldNotSave(str(path), error.strerror or str(error)) from error
+    try:
+        _sync_folder(path.parent)
+    except OSError as error:
+        log.warning("%s is saved, but a power cut may undo it: %s", path, error.strerror or error)
 
 
 def _newer(path: Path, version: int) -> RegistryRefused:

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from synapse_engine.catalog.discovery import HeaderCache, scan
+import msgspec
+
+from synapse_engine.catalog.discovery import HeaderCache, Scan, scan
 from synapse_engine.catalog.registry import Registry, ScanChanges
+from synapse_engine.catalog.settling import LOOK_AGAIN_SECONDS, Settling
 from synapse_engine.catalog.stores import default_roots, is_there
+from synapse_engine.catalog.watching import Watch, Watcher, watch_folders
+from synapse_engine.errors import CouldNotSave
 from synapse_engine.settings import Settings
+
+# Folders may appear, and networked ones change without a word: so roots are looked for, and all is scanned
+# again, now and then. A scan is kept from taking more than a small share of a core, however large the disk.
+FIND_ROOTS_SECONDS = 5.0
+RESCAN_SECONDS = 60.0
+IDLE_SCANS_SHARE = 0.0025
+BUSY_SCANS_SHARE = 0.2
+
+FindRoots = Callable[[], tuple[Path, ...]]
+
+log = logging.getLogger(__name__)
 
 
 def scan_roots(settings: Settings, environ: Mapping[str, str]) -> tuple[Path, ...]:
@@ -21,31 +39,118 @@ def scan_roots(settings: Settings, environ: Mapping[str, str]) -> tuple[Path, ..
 
 
 class Scanner:
-    """The only one who scans. Attributes to read: is_scanning, and `first_scan`, set once one has ended.
+    """The only one who scans. `find_roots` is asked anew each time, so that a cache made later is found.
 
-    on_change: told when a scan begins and ends.
+    Attributes to read: roots, those of the last scan; is_scanning, because somebody asked; progress, of any
+    scan that runs, 0 to 1; notices, what the person should know; `first_scan`, set once one has ended.
+
+    on_change: told when a scan begins that somebody asked for, and when any ends.
     """
 
     def __init__(
-        self, registry: Registry, roots: tuple[Path, ...], on_change: Callable[[], None] = lambda: None
+        self,
+        registry: Registry,
+        find_roots: FindRoots,
+        on_change: Callable[[], None] = lambda: None,
+        watch: Watch = watch_folders,
     ) -> None:
-        self.roots = roots
+        self.roots = find_roots()
         self.is_scanning = False
+        self.progress: float | None = None
+        self.notices: list[str] = []
         self.first_scan = asyncio.Event()
         self._registry = registry
+        self._find_roots = find_roots
         self._on_change = on_change
+        self._watch = watch
         self._headers = HeaderCache()
+        self._settling = Settling()
         self._lock = asyncio.Lock()
+        self._seconds = 0.0
 
     async def rescan(self) -> ScanChanges:
         """Scan every root and record what was found. Raises CouldNotSave."""
+        return await self._rescan(is_asked=True)
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """While entered, and after the first scan: what changes on disk is found by itself."""
+        task = asyncio.create_task(self._watch_for_ever(), name="watch")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _rescan(self, *, is_asked: bool) -> ScanChanges:
         async with self._lock:
-            self.is_scanning = True
-            self._on_change()
+            self.is_scanning = is_asked
+            if is_asked:
+                self._on_change()
             try:
-                found = await asyncio.to_thread(scan, self.roots, self._headers)
+                found = await asyncio.to_thread(self._look, is_asked)
+                if self._settling.is_unsure:
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                    again = await asyncio.to_thread(self._look, is_asked)
+                    found = msgspec.structs.replace(again, seconds=found.seconds + again.seconds)
+                self._seconds = found.seconds
                 return await self._registry.record_scan(found)
             finally:
                 self.is_scanning = False
+                self.progress = None
                 self.first_scan.set()
                 self._on_change()
+
+    def _look(self, is_asked: bool) -> Scan:
+        self.roots = self._find_roots()
+        found = scan(self.roots, self._headers, self._on_progress)
+        return self._settling.sift(found, hold_fresh=not is_asked)
+
+    def _on_progress(self, done: int, found: int) -> None:
+        self.progress = done / found
+
+    async def _watch_for_ever(self) -> None:
+        await self.first_scan.wait()
+        while True:
+            try:
+                if folders := await self._watchable():
+                    await self._watch_these(folders)
+                else:
+                    await asyncio.sleep(FIND_ROOTS_SECONDS)
+            except Exception:
+                log.exception("Watching for models broke off; it begins again")
+                await asyncio.sleep(RESCAN_SECONDS)
+
+    async def _watch_these(self, folders: list[Path]) -> None:
+        """Until there are others, or for a while where watching them fails."""
+        loop = asyncio.get_running_loop()
+        rescan_at = loop.time() + RESCAN_SECONDS
+        async with Watcher(folders, self._watch) as watcher:
+            while await self._watchable() == folders:
+                has_news = await watcher.news(FIND_ROOTS_SECONDS)
+                is_due = loop.time() >= rescan_at
+                if has_news or is_due:
+                    self._note(watcher.failure)
+                    await self._rescan_unasked()
+                    rescan_at = loop.time() + max(RESCAN_SECONDS, self._seconds / IDLE_SCANS_SHARE)
+                if is_due and watcher.failure:
+                    return
+
+    async def _rescan_unasked(self) -> None:
+        try:
+            await self._rescan(is_asked=False)
+        except CouldNotSave as error:
+            log.error("%s", error)
+        await asyncio.sleep(self._seconds * (1 / BUSY_SCANS_SHARE - 1))
+
+    async def _watchable(self) -> list[Path]:
+        roots = await asyncio.to_thread(self._find_roots)
+        return [root for root in roots if root.exists()]
+
+    def _note(self, failure: str | None) -> None:
+        self.notices = []
+        if failure:
+            self.notices = [
+                f"New models are found only once a minute, because folders cannot be watched: {failure}"
+            ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import zip_longest
 from math import prod
@@ -27,6 +27,9 @@ BLOCK = re.compile(rb"blk\.(\d{1,4})\.")
 EXPERTS = re.compile(rb"_exps\b|_chexps\b")
 # Encoders of pictures and sound; an mmproj file holds these and nothing else.
 ENCODER_PREFIXES = (b"v.", b"a.", b"mm.")
+
+
+_Entry = tuple[bytes, list[int], int, int]
 
 
 class Tensors(NamedTuple):
@@ -84,12 +87,10 @@ class _Tally:
 
 def read_tensors(cursor: Cursor, count: int) -> Tensors:
     """Read so many entries. Raises GgufError."""
-    entries = _Entries(cursor)
     parameters: dict[str, int] = {}
     tally = _Tally()
     data_end = 0
-    for _ in range(count):
-        name, dimensions, type_number, offset = entries.next()
+    for name, dimensions, type_number, offset in _entries(cursor, count):
         elements = prod(dimensions)
         type_name, byte_count = _measure(type_number, elements, dimensions)
         parameters[type_name] = parameters.get(type_name, 0) + elements
@@ -99,44 +100,34 @@ def read_tensors(cursor: Cursor, count: int) -> Tensors:
     return Tensors(parameters, data_end, tally.weights(), tally.has_encoder)
 
 
-class _Entries:
-    """Reads one entry a call, straight out of the cursor's window while it lasts: files have hundreds."""
-
-    def __init__(self, cursor: Cursor) -> None:
-        order = cursor.byte_order
-        self._cursor = cursor
-        self._length = struct.Struct(f"{order}Q").unpack_from
-        self._dimension_count = struct.Struct(f"{order}I").unpack_from
-        self._shapes = [struct.Struct(f"{order}{n}QIQ") for n in range(MOST_DIMENSIONS + 1)]
-        self._window, self._position = b"", 0
-        self._refill_at = -1
-
-    def next(self) -> tuple[bytes, tuple[int, ...], int, int]:
-        """Name, dimensions, number of the type, offset of the data."""
-        if self._position > self._refill_at:
-            self._refill()
-        window, position = self._window, self._position
+def _entries(cursor: Cursor, count: int) -> Iterator[_Entry]:
+    """Name, dimensions, number of the type, offset of the data. Files have hundreds of entries, so they are
+    read straight out of the cursor's window while it lasts.
+    """
+    order = cursor.byte_order
+    read_length, read_count = cursor.structs["Q"].unpack_from, cursor.structs["I"].unpack_from
+    shapes = [struct.Struct(f"{order}{number}QIQ") for number in range(MOST_DIMENSIONS + 1)]
+    window, at, refill_at = b"", 0, -1
+    for _ in range(count):
+        if at > refill_at:
+            window, at = cursor.window(LARGEST_ENTRY_BYTES)
+            refill_at = len(window) - LARGEST_ENTRY_BYTES
         try:
-            (name_length,) = self._length(window, position)
-            if name_length >= LONGEST_NAME:
-                raise GgufError(f"is damaged: a tensor's name of {name_length} bytes at {self._cursor.at}")
-            name_end = position + 8 + name_length
-            (dimension_count,) = self._dimension_count(window, name_end)
+            (length,) = read_length(window, at)
+            if length >= LONGEST_NAME:
+                raise GgufError(f"is damaged: a tensor's name of {length} bytes at {cursor.at}")
+            name_end = at + 8 + length
+            (dimension_count,) = read_count(window, name_end)
             if dimension_count > MOST_DIMENSIONS:
-                raise GgufError(
-                    f"is damaged: a tensor with {dimension_count} dimensions at {self._cursor.at}"
-                )
-            shape = self._shapes[dimension_count]
+                raise GgufError(f"is damaged: a tensor with {dimension_count} dimensions at {cursor.at}")
+            shape = shapes[dimension_count]
             *dimensions, type_number, offset = shape.unpack_from(window, name_end + 4)
         except struct.error:
-            raise self._cursor.overrun(LARGEST_ENTRY_BYTES) from None
-        self._position = name_end + 4 + shape.size
-        self._cursor.move(self._position)
-        return window[position + 8 : name_end], tuple(dimensions), type_number, offset
-
-    def _refill(self) -> None:
-        self._window, self._position = self._cursor.window(LARGEST_ENTRY_BYTES)
-        self._refill_at = len(self._window) - LARGEST_ENTRY_BYTES
+            raise cursor.overrun(LARGEST_ENTRY_BYTES) from None
+        name = window[at + 8 : name_end]
+        at = name_end + 4 + shape.size
+        cursor.move(at)
+        yield name, dimensions, type_number, offset
 
 
 @lru_cache(maxsize=1 << 14)
@@ -151,7 +142,7 @@ def _role(name: bytes) -> _Role:
     )
 
 
-def _measure(type_number: int, elements: int, dimensions: tuple[int, ...]) -> tuple[str, int]:
+def _measure(type_number: int, elements: int, dimensions: list[int]) -> tuple[str, int]:
     """A tensor type's name and the bytes that the elements take, at least."""
     known = TENSOR_TYPES.get(type_number)
     if known is None:

@@ -152,17 +152,22 @@ def _words(errors: ExceptionGroup[OSError]) -> str:
 
 async def _output(path: str, argument: str) -> tuple[int, str]:
     """Exit code and output. When cancelled, the process and all that it started are ended."""
-    process = await asyncio.create_subprocess_exec(
-        path,
-        argument,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
+    spawning = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            path,
+            argument,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
     )
     try:
+        # Shielded: cancelled halfway, asyncio would end the process alone and not what it started.
+        process = await asyncio.shield(spawning)
         output, _ = await process.communicate()
     finally:
+        process = await spawning
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -764,6 +764,11 @@ export interface components {
             scan_seconds: number | null;
             /** Scanning */
             scanning: boolean;
+            /**
+             * Scan Progress
+             * @description of a scan that runs, 0 to 1; null while none does
+             */
+            scan_progress: number | null;
             port_range: components["schemas"]["PortRange"];
             /** Skipped */
             skipped: components["schemas"]["SkippedFile"][];

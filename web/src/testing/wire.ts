@@ -56,6 +56,7 @@ export function aServer(of: Partial<Server> = {}): Server {
     restarts: 0,
     last_error: null,
     started_at: null,
+    restart_required: false,
     ...of,
   };
 }
@@ -67,6 +68,7 @@ export function aRegistry(models: Model[], of: Partial<Registry> = {}): Registry
     last_scan: "2026-01-01T00:00:00Z",
     scan_seconds: 0.1,
     scanning: false,
+    scan_progress: null,
     port_range: { start: 8080, end: 8099 },
     skipped: [],
     notices: [],
