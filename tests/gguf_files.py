@@ -77,7 +77,7 @@ def write_gguf(
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(path, architecture)
     for key, value in keys.items():
-        _add_value(writer, key, value)
+        add_value(writer, key, value)
     for name, (shape, kind) in tensors.items():
         stored = gguf.quant_shape_to_byte_shape(shape, kind)
         writer.add_tensor(name, np.zeros(stored, dtype=np.uint8), raw_shape=stored, raw_dtype=kind)

@@ -76,7 +76,9 @@ class Geometry:
         }
         for layer in range(self.layers):
             for part, shape in self.layer(layer).items():
-                shapes[f"blk.{layer}.{part if part in self.bare or '.' in part else part + '.weight'}"] = shape
+                shapes[f"blk.{layer}.{part if part in self.bare or '.' in part else part + '.weight'}"] = (
+                    shape
+                )
         return {name: shape for name, shape in shapes.items() if shape}
 
 
@@ -323,19 +325,23 @@ GEOMETRIES = {
     ),
     "qwen3-long-keys": Geometry(
         "qwen3",
-        lambda _: attention(kv_heads=2, key=64, value=64)
-        | feed_forward()
-        | norms("attn_q_norm", "attn_k_norm", width=64),
+        lambda _: (
+            attention(kv_heads=2, key=64, value=64)
+            | feed_forward()
+            | norms("attn_q_norm", "attn_k_norm", width=64)
+        ),
         {"attention.head_count_kv": 2, "attention.key_length": 64, "attention.value_length": 64},
     ),
     "mixtral": Geometry("llama", lambda _: attention() | experts(), MOE),
     "qwen2moe": Geometry(
         "qwen2moe",
-        lambda _: attention()
-        | experts()
-        | shared_expert(FEED_FORWARD)
-        | {f"attn_{name}.bias": (EMBEDDING,) for name in "qkv"}
-        | {"ffn_gate_inp_shexp": (EMBEDDING,)},
+        lambda _: (
+            attention()
+            | experts()
+            | shared_expert(FEED_FORWARD)
+            | {f"attn_{name}.bias": (EMBEDDING,) for name in "qkv"}
+            | {"ffn_gate_inp_shexp": (EMBEDDING,)}
+        ),
         MOE,
         ends=OUTPUT,
     ),
@@ -346,10 +352,9 @@ GEOMETRIES = {
     ),
     "gemma3": Geometry(
         "gemma3",
-        lambda _: attention(kv_heads=1)
-        | feed_forward()
-        | SANDWICH
-        | norms("attn_q_norm", "attn_k_norm", width=KEY),
+        lambda _: (
+            attention(kv_heads=1) | feed_forward() | SANDWICH | norms("attn_q_norm", "attn_k_norm", width=KEY)
+        ),
         GEMMA | {"attention.sliding_window": 512, "attention.head_count_kv": 1},
         layers=8,
     ),

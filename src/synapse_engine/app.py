@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import aiohttp
-import psutil
 import uvicorn
 from fastapi import FastAPI
 
@@ -104,11 +103,13 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             live=live,
         )
         telling = asyncio.create_task(tell(services), name="events")
+        watching = asyncio.create_task(fleet.budget.memories.watch(), name="memory")
         try:
             yield services, build_application(services, openai_router(registry, fleet, session))
         finally:
             live.bus.close()
             telling.cancel()
+            watching.cancel()
             # After a graceful end nothing is left to let go of; after a defect the models stay loaded.
             await fleet.let_go(0.0)
 

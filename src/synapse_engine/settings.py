@@ -119,9 +119,7 @@ class Settings(BaseSettings):
         "Memory for all servers together, in MB; by default the machine's, or its control group's, less 10%.",
         gt=0,
     )
-    evict: bool = _setting(
-        "SYNAPSE_EVICT", True, "Stop idle servers when another one needs their memory."
-    )
+    evict: bool = _setting("SYNAPSE_EVICT", True, "Stop idle servers when another one needs their memory.")
     refresh_seconds: float = _setting(
         "SYNAPSE_REFRESH_SECONDS", 30, "How often the page asks for the registry by itself.", gt=0
     )

@@ -117,10 +117,13 @@ class Admission:
         self.capacity_bytes = sum(space.limit_bytes for space in spaces)
         return spaces
 
-    async def plan(self, model_id: str, demand: Demand) -> tuple[Verdict, list[Space]]:
-        """What a start would come to now; changes nothing."""
+    async def plan(self, model_id: str, demand: Demand) -> tuple[Verdict, list[Space], str | None]:
+        """What a start would come to now, and why it does not fit, in words; changes nothing."""
         spaces = await self.spaces(without=model_id)
-        return self._verdict(model_id, demand, spaces, Terms()), spaces
+        verdict = self._verdict(model_id, demand, spaces, Terms())
+        if verdict.fits:
+            return verdict, spaces, None
+        return verdict, spaces, explain_refusal(verdict, spaces, self._occupants(model_id, Terms()))
 
     async def admit(self, model_id: str, demand: Demand, terms: Terms, *, ran_out: bool = False) -> Grant:
         """Reserve what it needs, after stopping others where that is needed and allowed.

@@ -21,6 +21,7 @@ from synapse_engine.fleet.room import Space, Verdict
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
 from synapse_engine.launch.base import RAM, Device, Launcher, Memory
+from synapse_engine.launch.command import launch_settings
 from synapse_engine.launch.engine import Engines
 
 # A measurement that differs by less from the one that is kept is not worth a write.
@@ -31,11 +32,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Plan:
-    """What a start would come to now."""
+    """What a start would come to now. refusal: why it does not fit, in words."""
 
     demand: Demand
     verdict: Verdict
     spaces: list[Space]
+    refusal: str | None
 
 
 class Budget:
@@ -85,8 +87,8 @@ class Budget:
         """A start that is not made."""
         await self.admission.capacity()
         demand = self.demand(entry)
-        verdict, spaces = await self.admission.plan(entry.model_id, demand)
-        return Plan(demand, verdict, spaces)
+        verdict, spaces, refusal = await self.admission.plan(entry.model_id, demand)
+        return Plan(demand, verdict, spaces, refusal)
 
     def follow(self, server: Server) -> None:
         """What a new state of a server means for its memory."""
@@ -121,6 +123,8 @@ class Budget:
         server = self._servers[model_id]
         if entry is None or server.command is None or server.command.need.keys() - {RAM}:
             # Of what is on a GPU the process does not tell.
+            return
+        if server.command.settings != launch_settings(entry.choices.settings):
             return
         mapped_bytes = memory.resident_bytes - memory.private_bytes
         estimated_bytes = self.demand(entry).estimate.total_bytes

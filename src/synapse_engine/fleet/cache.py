@@ -65,6 +65,10 @@ class Slots:
     sequences: int
     ubatch_tokens: int
 
+    @property
+    def context_tokens(self) -> int:
+        return self.cells * self.streams
+
 
 @dataclass(frozen=True)
 class LayerCache:
@@ -128,7 +132,9 @@ def _is_recurrent(model: Model, layer: int) -> bool:
         return False
     is_mixer = _at(geometry.head_count_kv, layer) == 0
     # In nemotron_h a layer may also be a feed-forward one alone.
-    return is_mixer and not (architecture.startswith("nemotron_h") and _at(geometry.feed_forward_length, layer))
+    return is_mixer and not (
+        architecture.startswith("nemotron_h") and _at(geometry.feed_forward_length, layer)
+    )
 
 
 def _state_length(geometry: Geometry) -> int:

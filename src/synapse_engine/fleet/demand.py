@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -49,18 +50,18 @@ def plan_demand(entry: Entry, engine: Engine | None, capacity_bytes: int) -> Dem
     """
     model, settings = entry.model, entry.choices.settings
     given = given_options(settings, engine)
-    parts_bytes = sum(_size(path) for path in (model.mmproj, given.get("model_draft")) if path)
     context = DEFAULT_CONTEXT_TOKENS
     while True:
         defaults = default_options(model, given, context_tokens=context, prompt_cache_bytes=0)
-        estimated = estimate(model, defaults | given, parts_bytes)
+        options = defaults | given
+        estimated = estimate(model, options, _parts_bytes(options))
         if estimated.total_bytes <= capacity_bytes or context <= SMALLEST_CONTEXT_TOKENS:
             break
         context //= 2
     is_known = entry.choices.measured_for == start_digest(entry)
     return Demand(
         model=model,
-        options=defaults | given,
+        options=options,
         estimate=estimated,
         context_tokens=context,
         measured_bytes=entry.choices.measured_memory_bytes if is_known else None,
@@ -71,12 +72,19 @@ def plan_demand(entry: Entry, engine: Engine | None, capacity_bytes: int) -> Dem
 def start_digest(entry: Entry) -> str:
     """What a measurement holds for: these weights with these settings."""
     model = entry.model
-    facts = [launch_settings(entry.choices.settings), model.header_digest, model.file_size_bytes, model.mmproj]
+    facts = [
+        launch_settings(entry.choices.settings),
+        model.header_digest,
+        model.file_size_bytes,
+        model.mmproj,
+    ]
     return hashlib.sha256(msgspec.json.encode(facts, order="deterministic")).hexdigest()[:16]
 
 
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
+def _parts_bytes(options: Mapping[str, Any]) -> int:
+    """Of the files that are loaded besides the model's own."""
+    total = 0
+    for path in (options.get("mmproj"), options.get("model_draft")):
+        with contextlib.suppress(OSError):
+            total += os.stat(path).st_size if isinstance(path, str) else 0
+    return total

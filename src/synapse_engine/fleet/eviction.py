@@ -46,7 +46,9 @@ def plan_eviction(short: Mapping[str, int], occupants: Iterable[Occupant]) -> tu
     """
     chosen: list[Occupant] = []
     for occupant in sorted(filter(may_be_evicted, occupants), key=_order):
-        if _missing(short, chosen) and any(occupant.taken.get(name, 0) > 0 for name in _missing(short, chosen)):
+        if _missing(short, chosen) and any(
+            occupant.taken.get(name, 0) > 0 for name in _missing(short, chosen)
+        ):
             chosen.append(occupant)
     if _missing(short, chosen):
         return None
@@ -70,7 +72,5 @@ def _order(occupant: Occupant) -> tuple[bool, bool, float, int, str]:
 def _missing(short: Mapping[str, int], gone: Iterable[Occupant]) -> set[str]:
     freed = list(gone)
     return {
-        name
-        for name, size in short.items()
-        if size > sum(occupant.taken.get(name, 0) for occupant in freed)
+        name for name, size in short.items() if size > sum(occupant.taken.get(name, 0) for occupant in freed)
     }

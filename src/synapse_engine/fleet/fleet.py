@@ -267,9 +267,7 @@ class Fleet:
             self._coming_back.add(task)
             task.add_done_callback(self._coming_back.discard)
 
-    async def _start(
-        self, entry: Entry, turn: AbstractAsyncContextManager[object], terms: Terms
-    ) -> Started:
+    async def _start(self, entry: Entry, turn: AbstractAsyncContextManager[object], terms: Terms) -> Started:
         # Again: a start-all's starts come a moment after it was let in, and a close may lie between.
         self._check_open()
         model_id = entry.model_id

@@ -14,7 +14,6 @@ from synapse_engine.launch.base import Command
 T = TypeVar("T")
 
 
-
 @dataclass(frozen=True)
 class Attempt:
     """One spawn of several. strangers: ports that others were found on. ran_out: memory did, before."""

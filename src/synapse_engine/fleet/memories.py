@@ -20,9 +20,7 @@ STEADY_SHARE = 0.01
 class Memories:
     """Attribute to read: latest, by model id, of every server that had a process when last looked at."""
 
-    def __init__(
-        self, servers: Mapping[str, Server], on_settled: Callable[[str, Memory], None]
-    ) -> None:
+    def __init__(self, servers: Mapping[str, Server], on_settled: Callable[[str, Memory], None]) -> None:
         self.latest: Mapping[str, Memory] = {}
         self._servers = servers
         self._on_settled = on_settled

@@ -18,8 +18,6 @@ from synapse_engine.fleet.memory import Estimate
 from synapse_engine.launch.base import RAM
 
 
-
-
 @dataclass(frozen=True)
 class Placement:
     """need: bytes by device. notice: what the person should know of it, where not all is on the GPUs."""
@@ -113,7 +111,9 @@ def _notice(count: int, layers: int, experts: int) -> str | None:
     if in_ram:
         return f"{in_ram} of {count} layers are in RAM, because the GPUs have no room for more"
     if experts:
-        return f"the experts of {experts} of {count} layers are in RAM, because the GPUs have no room for more"
+        return (
+            f"the experts of {experts} of {count} layers are in RAM, because the GPUs have no room for more"
+        )
     return None
 
 
@@ -124,4 +124,6 @@ def _at(values: Sequence[int], layer: int) -> int:
 def _number(options: Mapping[str, Any], name: str) -> int | None:
     """None too for what is not a number: `auto` and `all`."""
     value = options.get(name)
-    return value if isinstance(value, int) else int(value) if str(value).isdecimal() else None
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    return value if isinstance(value, int) else None

@@ -263,23 +263,24 @@ class Server:
             await life.unless_started(delay or 0.0)
             self._move(Event.RETRY)
             try:
-                await self._load(life)
+                await self._load(life, tries_again=False)
                 return
             except StartFailed as error:
                 if life.start_asked.is_set():
                     raise
                 ended, uptime_seconds = ServerEnded(error.detail), 0.0
 
-    async def _load(self, life: Life) -> None:
-        """Spawn and wait until it is ready: on another port where the first is a stranger's, and once more
-        where memory ran out.
+    async def _load(self, life: Life, *, tries_again: bool = True) -> None:
+        """Spawn and wait until it is ready: on another port where the first is a stranger's.
+
+        tries_again: once, where memory ran out.
         """
         attempt = Attempt()
         while True:
             try:
                 busy_port = await self._attempt(life.prepare, attempt)
             except OutOfMemory:
-                if attempt.ran_out:
+                if attempt.ran_out or not tries_again:
                     raise
                 log.warning("%s: memory ran out, it is tried once more", self.model_id)
                 await self._end_process()

@@ -64,7 +64,9 @@ def given_options(settings: Mapping[str, Any], engine: Engine | None) -> dict[st
         flag = engine.flags.get(spelling)
         if flag is not None:
             given = (value if has_value else next(arguments, "")) if flag.takes_value else None
-            options[_longest_name(flag, spelling)] = spelling not in flag.negations if given is None else given
+            options[_longest_name(flag, spelling)] = (
+                spelling not in flag.negations if given is None else given
+            )
     return options | _device_options(settings)
 
 
@@ -82,7 +84,7 @@ def default_options(
         options["ctx_size"] = context
     if int(context) < SINGLE_SLOT_BELOW_TOKENS:
         options["parallel"] = 1
-    options["cache_ram"] = prompt_cache_bytes >> 20
+    options["cache_ram"] = prompt_cache_bytes >> 20 if model.kind is Kind.CHAT else 0
     if model.kind is Kind.EMBEDDING:
         options["embeddings"] = True
     if model.kind is Kind.RERANKING:
