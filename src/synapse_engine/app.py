@@ -144,7 +144,7 @@ async def _boot(services: Services) -> None:
 
 
 async def _open_fleet(services: Services) -> None:
-    await services.fleet.adopt()
+    await asyncio.gather(services.fleet.adopt(), services.fleet.budget.admission.capacity())
     services.fleet.open()
 
 

@@ -126,7 +126,7 @@ class OutOfMemory(StartFailed):
 
 
 class NotEnoughMemory(StartFailed):
-    """It was not started, as it would not fit. detail: what it needs, what is free, what would have to stop."""
+    """It would not fit, so it was not started. detail: what it needs, what is free, who must stop."""
 
     code = "not_enough_memory"
     status = 507

@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.rig import Rig, open_rig, until
 from tests.fakes.stage import Behaviour, Stage
 
-from synapse_engine.catalog.model import Kind
+from synapse_engine.catalog.model import Geometry, Kind, Weights
 from synapse_engine.errors import NotEnoughMemory, OutOfMemory, StartCancelled, StartFailed, SynapseError
 from synapse_engine.fleet.life import Started
 from synapse_engine.fleet.state import State
@@ -242,3 +242,48 @@ async def test_a_plan_changes_nothing(small: Rig) -> None:
     assert state(small, "alpha") is State.READY
     again = await small.fleet.budget.plan(small.registry.get("alpha"))
     assert (again.verdict.fits, again.verdict.evicts) == (True, ())
+
+
+LAYERED: dict[str, Any] = {
+    "geometry": Geometry(block_count=2),
+    "weights": Weights(total_bytes=600 * MB, token_embedding_bytes=100 * MB, layer_bytes=[250 * MB] * 2),
+}
+
+
+@pytest.fixture
+async def with_gpu(tmp_path: Path, engine: Path, stage: Stage, ports: range) -> AsyncIterator[Rig]:
+    """A GPU that has room for one of LAYERED."""
+    Path(f"{engine}.devices").write_text("  CUDA0: Fake GPU (1800 MiB, 1800 MiB free)\n")
+    async with open_rig(tmp_path, engine, stage, ports) as rig:
+        yield rig
+
+
+async def test_a_gpu_is_reserved_too(with_gpu: Rig) -> None:
+    await with_gpu.add("alpha", **LAYERED)
+    await with_gpu.add("beta", **LAYERED)
+    await with_gpu.fleet.start("alpha", by_request=True)
+    assert with_gpu.fleet.budget.admission.reserved("alpha")["CUDA0"] > 600 * MB
+    await with_gpu.fleet.start("beta")
+    assert (state(with_gpu, "alpha"), state(with_gpu, "beta")) == (State.STOPPED, State.READY)
+
+
+async def test_nobody_begins_while_another_fits_itself_onto_a_gpu(with_gpu: Rig) -> None:
+    await with_gpu.add("alpha", LOADS_WHEN_TOLD, **LAYERED)
+    await with_gpu.add("beta", **LAYERED)
+    await with_gpu.choose("beta", settings={"devices": "cpu"})
+    first = asyncio.create_task(with_gpu.fleet.start("alpha"))
+    actor = await with_gpu.enter("alpha")
+    second = asyncio.create_task(with_gpu.fleet.start("beta"))
+    await until(lambda: "beta" in with_gpu.fleet.servers and state(with_gpu, "beta") is State.STARTING)
+    assert with_gpu.spawns("beta") == 0
+    actor.tell("ready")
+    await asyncio.gather(first, second)
+    assert with_gpu.fleet.budget.admission.reserved("beta").keys() == {"RAM"}
+
+
+async def test_a_smaller_placement_is_said_aloud(with_gpu: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    await with_gpu.add("alpha", **LAYERED)
+    await with_gpu.fleet.start("alpha")
+    await with_gpu.add("beta", **LAYERED)
+    await with_gpu.fleet.start("beta")
+    assert "beta: 2 of 2 layers are in RAM" in caplog.text

@@ -12,7 +12,8 @@ from synapse_engine.launch.base import RAM
 
 
 def one(model_id: str, size: int = 10, **facts: Any) -> Occupant:
-    return Occupant(**({"model_id": model_id, "taken": {RAM: size}, "idle_seconds": 60.0} | facts))
+    given: dict[str, Any] = {"model_id": model_id, "taken": {RAM: size}, "idle_seconds": 60.0}
+    return Occupant(**given | facts)
 
 
 HOUR = 3600.0

@@ -30,7 +30,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     tier: overrides the model's own. settings: llama-server's, under its long names.
     last_started_at: unix seconds. held: a person stopped it, so requests do not start it.
-    measured_memory_bytes: what it took when it last ran, with the settings that `measured_for` is a digest of.
+    measured_memory_bytes: what it took when it last ran. measured_for: a digest of the settings then.
     """
 
     enabled: bool = False

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Terms:
-    """Of one start. force: over a refusal. together: started by the same call, never evicted for each other."""
+    """Of one start. force: over a refusal. together: of the same call, never evicted for each other."""
 
     force: bool = False
     by_request: bool = False
@@ -182,7 +182,7 @@ class Admission:
             self._with.bring_back(victim, Terms(by_request=terms.by_request, may_evict=False))
 
     async def _until_fitted(self, model_id: str) -> None:
-        """While one loads onto GPUs, the engine's own fit divides what is free there: nobody else may begin."""
+        """While one loads onto GPUs, the engine's own fit looks at what is free there: nobody else begins."""
         if self._fitting is not None and self._fitting[0] != model_id:
             await self._fitting[1].wait()
 
@@ -244,7 +244,7 @@ class Admission:
 
 
 def placements(demand: Demand, spaces: Sequence[Space]) -> list[Placement]:
-    """The best first. What it took when it last ran counts more than the estimate, where no GPU takes a part."""
+    """The best first. Where no GPU takes a part, what it took when it last ran goes before the estimate."""
     gpus = _usable(demand.options.get("device"), spaces)
     planned = plan_placements(demand.estimate, demand.model, demand.options, gpus)
     if demand.measured_bytes is not None and not gpus:

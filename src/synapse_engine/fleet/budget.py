@@ -1,9 +1,10 @@
-"""The fleet's memory: joins servers, the registry and the machine for admission, and keeps what was measured."""
+"""The fleet's memory: servers, registry and machine joined for admission; keeps what was measured."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class Budget:
 
     def demand(self, entry: Entry) -> Demand:
         """What it would need now; worked out once for each state of the entry."""
-        capacity = self.admission.capacity_bytes
+        capacity = self.admission.capacity_bytes or sys.maxsize
         known = self._demands.get(entry.model_id)
         if known is None or known[0] is not entry or known[1] != capacity:
             demand = plan_demand(entry, self._engines.known, capacity)

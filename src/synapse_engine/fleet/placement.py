@@ -1,7 +1,7 @@
 """Where a model's parts go: RAM and GPUs. Pure.
 
-Mirrors what llama-server does by itself with `--fit`, so that what it will take can be reserved: everything on
-the GPUs, else the experts of the first layers in RAM, else the first layers too.
+Mirrors what llama-server does by itself with `--fit`, so that what it will take can be reserved: everything
+on the GPUs, else the experts of the first layers in RAM, else the first layers too.
 Source: load_tensors in llama-model.cpp, common_fit_params in common/fit.cpp of llama.cpp.
 """
 

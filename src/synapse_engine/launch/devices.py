@@ -1,4 +1,4 @@
-"""The memory there is: this machine's RAM, as its control group leaves it, and the GPUs that the engine sees."""
+"""The memory there is: RAM, as the control group leaves it, and the GPUs that the engine sees."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ NO_LIMIT_BYTES = 1 << 62
 _DEVICE = re.compile(r"^\s+(\S+): (.+) \((\d+) MiB, (\d+) MiB free\)$", re.MULTILINE)
 # GPUs whose memory is the machine's own, by how the engine names or describes them.
 _SHARING_RAM = re.compile(
-    r"^(MTL|Metal)\d*$|\bApple\b|Radeon(\(TM\))? (\d{3}M )?Graphics|\bU?HD Graphics|Iris|llvmpipe|\bGB10\b|Tegra|Orin",
+    r"^(MTL|Metal)\d*$|\bApple\b|Radeon(\(TM\))? (\d{3}M )?Graphics|\bU?HD Graphics|Iris|llvmpipe"
+    r"|\bGB10\b|Tegra|Orin",
     re.IGNORECASE,
 )
 
@@ -43,7 +44,7 @@ def parse_devices(text: str) -> list[Device]:
 
 
 class EngineDevices:
-    """Asks the engine for its GPUs: once for each state of its file where it has none, else when a second old."""
+    """Asks the engine for its GPUs: once for each state of its file where it sees none, else every second."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, int, int], tuple[float, list[Device]]] = {}
