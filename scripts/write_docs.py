@@ -32,7 +32,7 @@ def settings_table() -> str:
     lines = ["| name | default | what it is |", "|---|---|---|"]
     for field in Settings.model_fields.values():
         if field.default_factory is not None:
-            default = "the platform's user data folder"
+            default = "the platform's user data folder" if field.annotation is Path else "none"
         elif field.default in (None, ()):
             default = "none"
         elif isinstance(field.default, bool):

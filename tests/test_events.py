@@ -73,17 +73,6 @@ async def test_starting_over_makes_everybody_look_at_the_whole() -> None:
         assert late.is_behind
 
 
-async def test_a_closed_bus_ends_its_readers() -> None:
-    bus = Bus()
-    with bus.subscribe(None) as reader:
-        bus.close()
-        await reader.arrival()
-        assert reader.is_over
-    with bus.subscribe(None) as late:
-        await late.arrival()
-        assert late.is_over
-
-
 async def test_somebody_is_waited_for() -> None:
     bus = Bus()
     waiting = asyncio.create_task(bus.somebody())

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import uvicorn
@@ -22,16 +23,20 @@ from synapse_engine.api.live import tell
 from synapse_engine.api.services import Live, Services
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.catalog.scanner import Scanner, scan_roots
-from synapse_engine.datafolder import DataFolder
+from synapse_engine.datafolder import OWN_LOG, DataFolder
 from synapse_engine.errors import AddressInUse, CouldNotSave, EngineNotFound
 from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.journal import Journal
 from synapse_engine.fleet.life import Limits
+from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.restarts import RestartLimits
+from synapse_engine.fleet.server import Server
 from synapse_engine.gateway.openai import openai_router
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import LocalLauncher, port_holder
+from synapse_engine.launch.logs import Logs
+from synapse_engine.metrics import ServerCounts
 from synapse_engine.settings import Settings
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -40,6 +45,8 @@ CLOSE_CONNECTIONS_SECONDS = 3
 UPSTREAM_KEEP_ALIVE_SECONDS = 4
 # Longer than the page's polling, so that a poll seldom meets a connection that is just being closed.
 KEEP_ALIVE_SECONDS = 75
+
+LOG_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
 log = logging.getLogger(__name__)
 
@@ -52,30 +59,62 @@ async def serve(settings: Settings, on_listening: Callable[[str], None]) -> None
     address = f"http://{_bracketed(settings.host)}:{settings.port}"
     folder = DataFolder(settings.data_dir)
     with folder.hold(f"synapse serve (pid {os.getpid()}) at {address}"), listen(settings) as listener:
-        async with wire(settings, folder) as (services, application):
-            server = http_server(application)
-            on_listening(address)
-            serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
-            booting = asyncio.create_task(boot(services), name="boot")
-            async with services.scanner.watching():
-                await _until_ended(services, serving, booting)
-            services.live.bus.close()
-            server.should_exit = True
-            await serving
+        with log_kept(folder.logs / f"{OWN_LOG}.log"):
+            await _serve(settings, folder, listener, lambda: on_listening(address))
+
+
+async def _serve(
+    settings: Settings, folder: DataFolder, listener: socket.socket, on_listening: Callable[[], None]
+) -> None:
+    async with wire(settings, folder) as (services, application):
+        server = http_server(application)
+        on_listening()
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+        booting = asyncio.create_task(boot(services), name="boot")
+        async with services.scanner.watching():
+            await _until_ended(services, serving, booting)
+        services.live.bus.close()
+        server.should_exit = True
+        await serving
+
+
+@contextlib.contextmanager
+def log_kept(path: Path) -> Iterator[None]:
+    """Everything that is logged goes into the file too, after earlier runs' lines. Raises CouldNotSave."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise CouldNotSave(str(path), error.strerror or str(error)) from error
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
 
 
 @asynccontextmanager
 async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Services, FastAPI]]:
     """Every object of the control plane, not yet booted; on leaving, no server is watched any more."""
     live = Live(Bus(), Changes())
+    logs = Logs(folder.logs, settings.log_max_bytes)
+    logs.watch(OWN_LOG)
+    counts = ServerCounts()
+
+    def on_change(server: Server) -> None:
+        live.changes.server(server.model_id)
+        counts.see(server.model_id, server.state)
+
     registry = Registry.open(folder.registry, live.changes.some_models)
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=UPSTREAM_KEEP_ALIVE_SECONDS)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, auto_decompress=False) as session:
-        engines = Engines(settings.llama_server_path)
+        engines = Engines(settings.llama_server_path, named=settings.engines)
         fleet = Fleet(
             registry,
-            LocalLauncher(folder.logs),
+            LocalLauncher(logs),
             engines,
             session,
             Journal(folder.journal),
@@ -86,11 +125,12 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
                 settings.probe_seconds,
             ),
             RestartLimits(settings.restart_max, settings.restart_window_seconds),
+            Paces(folder.loading),
             port_range=range(settings.port_range_start, settings.port_range_end + 1),
             start_concurrency=settings.start_concurrency,
             memory_limit_bytes=settings.memory_limit_bytes,
             may_evict=settings.evict,
-            on_change=lambda server: live.changes.server(server.model_id),
+            on_change=on_change,
         )
         services = Services(
             settings=settings,
@@ -101,15 +141,17 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             fleet=fleet,
             began=time.monotonic(),
             live=live,
+            logs=logs,
+            counts=counts,
         )
-        telling = asyncio.create_task(tell(services), name="events")
-        watching = asyncio.create_task(fleet.budget.memories.watch(), name="memory")
+        work = (tell(services), logs.keep_small(), fleet.budget.memories.watch())
+        tasks = [asyncio.create_task(each) for each in work]
         try:
             yield services, build_application(services, openai_router(registry, fleet, session))
         finally:
             live.bus.close()
-            telling.cancel()
-            watching.cancel()
+            for task in tasks:
+                task.cancel()
             # After a graceful end nothing is left to let go of; after a defect the models stay loaded.
             await fleet.let_go(0.0)
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import click
 
 import synapse_engine
 from synapse_engine.errors import SynapseError, Unreachable
+
+LEVELS = ("debug", "info", "warning", "error")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="For programs: the API's JSON.")
 model_ids = click.argument("names", metavar="[ID]...", nargs=-1)
@@ -45,12 +48,11 @@ def main() -> None:
 @click.option("--insecure", is_flag=True, default=None, help="Listen on any address without a key.")
 def serve(**flags: Any) -> None:
     """Run the control plane; Ctrl-C stops it and every server."""
+    from synapse_engine.app import LOG_FORMAT
     from synapse_engine.app import serve as run
 
     settings = _settings(**{name: value for name, value in flags.items() if value not in (None, ())})
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr
-    )
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     _run(
         run(settings, lambda address: click.echo(f"Synapse Engine is at {address} (Ctrl-C stops everything)"))
     )
@@ -163,10 +165,18 @@ def rescan(as_json: bool) -> None:
 @main.command()
 @click.argument("name", metavar="ID")
 @click.option("-n", "--lines", default=200, show_default=True, help="How many of the last lines.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with new lines as they come; Ctrl-C ends it.")
+@click.option("--level", type=click.Choice(LEVELS), default=LEVELS[0], help="Lines at or above it.")
+@click.option("--search", default="", help="Lines that hold this text.")
 @as_json
-def logs(name: str, lines: int, as_json: bool) -> None:
+def logs(name: str, lines: int, follow: bool, level: str, search: str, as_json: bool) -> None:
     """Show a server's log, of its newest start."""
-    answer = _call("GET", f"/api/models/servers/{_id(name)}/logs?tail={lines}")
+    query = urlencode({"tail": lines, "level": level, "search": search, "ansi": str(follow).lower()})
+    path = f"/api/models/servers/{_id(name)}/logs?{query}"
+    if follow:
+        _follow(path)
+        return
+    answer = _call("GET", path)
     if as_json:
         _print_json(answer)
         return
@@ -220,6 +230,15 @@ def _call(method: str, path: str, body: object = None) -> Any:
     from synapse_engine.client import Client
 
     return Client(_settings()).call(method, path, body)
+
+
+def _follow(path: str) -> None:
+    from synapse_engine.client import Client
+
+    with contextlib.suppress(KeyboardInterrupt):
+        for chunk in Client(_settings()).events(path):
+            for line in chunk["lines"]:
+                click.echo(line)
 
 
 def _id(name: str) -> str:

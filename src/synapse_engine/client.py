@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -43,6 +45,19 @@ class Client:
             problem = _problem(response)
             raise Answered(problem["error"], problem["detail"])
         return response.json()
+
+    def events(self, path: str) -> Iterator[Any]:
+        """The JSON of each server-sent event, until the control plane ends. Raises Unreachable, Answered."""
+        try:
+            with self._http.stream("GET", path, headers={"Accept": "text/event-stream"}) as response:
+                if response.is_error:
+                    response.read()
+                    raise Answered(**_problem(response))
+                for line in response.iter_lines():
+                    if line.startswith("data: "):
+                        yield json.loads(line.removeprefix("data: "))
+        except httpx.TransportError as error:
+            raise Unreachable(self._address) from error
 
 
 def _problem(response: httpx.Response) -> dict[str, str]:

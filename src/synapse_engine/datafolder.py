@@ -10,6 +10,9 @@ from pathlib import Path
 
 from synapse_engine.errors import CouldNotSave, DataFolderInUse
 
+# No model id holds a dash.
+OWN_LOG = "control-plane"
+
 
 class DataFolder:
     """Paths of what the control plane keeps. Made on first use, readable by its owner alone."""
@@ -19,6 +22,7 @@ class DataFolder:
         self.registry = root / "model_registry.json"
         self.logs = root / "logs"
         self.journal = root / "journal"
+        self.loading = root / "loading.json"
         self._lock = root / "lock"
 
     @contextmanager

@@ -67,19 +67,17 @@ class Subscription:
     """One reader's queue.
 
     is_behind: it has lost events, or never had any, and must look at the whole; then `catch_up`.
-    is_over: the bus has closed.
     """
 
     def __init__(self, missed: list[Event] | None) -> None:
         self.is_behind = missed is None
-        self.is_over = False
         self._queue = deque(missed or ())
         self._arrived = asyncio.Event()
         if missed:
             self._arrived.set()
 
     async def arrival(self) -> None:
-        """Return once there are events, or it is behind, or it is over."""
+        """Return once there are events, or it is behind."""
         await self._arrived.wait()
 
     def take(self) -> list[Event]:
@@ -108,20 +106,16 @@ class Subscription:
         self.is_behind = True
         self._arrived.set()
 
-    def end(self) -> None:
-        self.is_over = True
-        self._arrived.set()
-
 
 class Bus:
-    """Hands every event to every subscription. Of the loop's thread alone.
+    """Hands every event to every subscription. Of the loop's thread alone. closed: nothing more will come.
 
     Ids grow by one, and from one run of the control plane to the next too: they begin with the clock.
     """
 
     def __init__(self) -> None:
         self.last_id = int(time.time() * 1_000_000)
-        self.is_closed = False
+        self.closed = asyncio.Event()
         self._kept: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._subscriptions: set[Subscription] = set()
         self._somebody = asyncio.Event()
@@ -152,8 +146,6 @@ class Bus:
     def subscribe(self, last_seen: int | None) -> Iterator[Subscription]:
         """A subscription for as long as it is entered; it goes on after `last_seen` where that is kept."""
         subscription = Subscription(self._missed(last_seen))
-        if self.is_closed:
-            subscription.end()
         self._subscriptions.add(subscription)
         self._somebody.set()
         try:
@@ -164,10 +156,8 @@ class Bus:
                 self._somebody.clear()
 
     def close(self) -> None:
-        """End every subscription, now and later."""
-        self.is_closed = True
-        for subscription in self._subscriptions:
-            subscription.end()
+        """Nothing more will come: whoever listens may go."""
+        self.closed.set()
 
     def _missed(self, last_seen: int | None) -> list[Event] | None:
         """What came after it; None where that cannot be told any more."""

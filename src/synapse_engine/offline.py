@@ -12,6 +12,7 @@ from synapse_engine.errors import ModelNotFound
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.launch.base import Process
 from synapse_engine.launch.local import LocalLauncher
+from synapse_engine.launch.logs import Logs
 from synapse_engine.settings import Settings
 
 Left = tuple[Record, Process]
@@ -71,7 +72,7 @@ async def _end(process: Process, settings: Settings, now: bool) -> None:
 
 async def _left(settings: Settings) -> list[Left]:
     folder = DataFolder(settings.data_dir)
-    launcher = LocalLauncher(folder.logs)
+    launcher = LocalLauncher(Logs(folder.logs, settings.log_max_bytes))
     left: list[Left] = []
     for record in Journal(folder.journal).read():
         process = await launcher.adopt(record.command, record.process)

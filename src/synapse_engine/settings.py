@@ -25,6 +25,18 @@ def _split(separator: str) -> BeforeValidator:
     return BeforeValidator(split)
 
 
+def _named_paths() -> BeforeValidator:
+    def named(value: Any) -> Any:
+        if isinstance(value, str):
+            pairs = [part.partition("=") for part in value.split(os.pathsep) if part.strip()]
+            if any(not (name.strip() and path.strip()) for name, _, path in pairs):
+                raise ValueError("each engine is written as NAME=PATH")
+            return {name.strip(): path.strip() for name, _, path in pairs}
+        return value
+
+    return BeforeValidator(named)
+
+
 def _expand(path: Path) -> Path:
     return path.expanduser().absolute()
 
@@ -84,6 +96,11 @@ class Settings(BaseSettings):
     llama_server_path: Folder | None = _setting(
         "LLAMA_SERVER_PATH", None, "The llama-server to run; else the one on PATH, else the installed wheel."
     )
+    engines: Annotated[dict[str, Folder], NoDecode, _named_paths()] = Field(
+        default_factory=dict,
+        validation_alias="SYNAPSE_ENGINES",
+        description="Further engines that models may choose: NAME=PATH, several split as PATH is.",
+    )
     start_concurrency: int = _setting(
         "SYNAPSE_START_CONCURRENCY", 4, "How many servers a start-all loads at a time.", ge=1
     )
@@ -120,6 +137,9 @@ class Settings(BaseSettings):
         gt=0,
     )
     evict: bool = _setting("SYNAPSE_EVICT", True, "Stop idle servers when another one needs their memory.")
+    log_max_mb: float = _setting(
+        "SYNAPSE_LOG_MAX_MB", 16, "How much of each server's log is kept, in MB (10^6 bytes).", gt=0
+    )
     refresh_seconds: float = _setting(
         "SYNAPSE_REFRESH_SECONDS", 30, "How often the page asks for the registry by itself.", gt=0
     )
@@ -132,6 +152,10 @@ class Settings(BaseSettings):
     @property
     def memory_limit_bytes(self) -> int | None:
         return None if self.memory_limit_mb is None else int(self.memory_limit_mb * 1e6)
+
+    @property
+    def log_max_bytes(self) -> int:
+        return int(self.log_max_mb * 1_000_000)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -58,6 +58,12 @@ def test_a_name_like_that_elsewhere_is_only_a_name(tmp_path: Path) -> None:
     assert only_model(scan([tmp_path])).repo is None
 
 
+def test_a_folder_that_happens_to_be_called_blobs_is_a_folder(tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        put(tmp_path / place / "blobs" / "x.gguf")
+    assert len(scan([tmp_path]).models) == 2
+
+
 # -- ORG/REPO/FILE ---------------------------------------------------------------------------------
 
 

@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.e2e.serving import serving, serving_environment
 from tests.fakes.ports import free_port
 from tests.gguf_geometries import GEOMETRIES
 
@@ -115,3 +117,40 @@ def test_those_of_a_real_model(tmp_path: Path, smollm2_path: Path, context: int)
     link = tmp_path / smollm2_path.name
     link.symlink_to(smollm2_path)
     assert_close(link, {"ctx_size": context})
+
+
+def test_after_a_first_run_the_total_is_what_it_took(tmp_path: Path, smollm2_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / smollm2_path.name).symlink_to(smollm2_path)
+    with serving(serving_environment(tmp_path / "data", models)) as serve:
+        (model,) = serve.http.get("/api/models/registry").json()["models"]
+        url = f"/api/models/{model['model_id']}"
+        before = serve.http.get(f"{url}/plan").json()
+        started = serve.http.post(f"/api/models/servers/{model['model_id']}/start")
+        assert started.status_code == 200
+        (engine,) = serve.children()
+        while (model := serve.http.get(url).json())["measured_memory_mb"] is None:
+            assert engine.is_running()
+        resident_mb = engine.memory_info().rss / 1e6
+        plan = serve.http.get(f"{url}/plan").json()
+    assert before["needed_mb"] == pytest.approx(resident_mb, rel=0.25)
+    assert plan["is_measured"]
+    assert plan["needed_mb"] == pytest.approx(resident_mb, rel=0.1)
+
+
+def test_two_real_models_take_turns_under_a_limit(tmp_path: Path, smollm2_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    for name in ("First-135M-Q4_1.gguf", "Second-135M-Q4_1.gguf"):
+        (models / name).write_bytes(smollm2_path.read_bytes())
+    environment = serving_environment(tmp_path / "data", models) | {"SYNAPSE_MEMORY_LIMIT_MB": "500"}
+    with serving(environment) as serve:
+        ids = [model["model_id"] for model in serve.http.get("/api/models/registry").json()["models"]]
+        with ThreadPoolExecutor() as pool:
+            answers = list(pool.map(lambda id_: serve.http.post(f"/api/models/servers/{id_}/start"), ids))
+        assert sorted(answer.status_code for answer in answers) == [200, 507]
+        refused = next(answer.json() for answer in answers if answer.status_code == 507)
+        assert refused["error"] == "Not enough memory"
+        assert "would have to stop" in refused["detail"]
+        assert len(serve.children()) == 1

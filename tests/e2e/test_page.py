@@ -144,3 +144,15 @@ def test_what_is_edited_is_kept(page: Page, control_plane: Serving) -> None:
     model = control_plane.http.get("/api/models/smollm2_135m_fast").json()
     assert (model["tier"], model["tier_is_override"]) == ("powerful", True)
     assert (model["port"], model["port_is_pinned"], model["enabled"]) == (18099, True, True)
+
+
+def test_a_setting_is_explained_in_the_engines_own_words(page: Page, control_plane: Serving) -> None:
+    button(page, f"Settings {REAL}")
+    page.get_by_role("combobox", name=f"Setting name of {REAL}").fill("ctx_size")
+    settings = page.get_by_role("region", name=f"Settings of {REAL}")
+    expect(settings).to_contain_text("size of the prompt context")
+    page.get_by_role("textbox", name=f"Setting value of {REAL}").fill("4096")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name=f"ctx_size of {REAL}")).to_have_value("4096")
+    shoot(page, "settings")
+    assert control_plane.http.get("/api/models/smollm2_135m_fast").json()["settings"] == {"ctx_size": 4096}

@@ -21,10 +21,12 @@ from synapse_engine.catalog.registry import Registry
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.journal import Journal
 from synapse_engine.fleet.life import Limits
+from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.restarts import RestartLimits
 from synapse_engine.fleet.server import Server
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import LocalLauncher
+from synapse_engine.launch.logs import Logs
 
 LIMITS = Limits(startup_seconds=10.0, stop_seconds=10.0, drain_seconds=10.0, probe_seconds=15.0)
 
@@ -112,18 +114,20 @@ async def open_rig(
         registry = Registry.open(folder / "model_registry.json")
         fleet = Fleet(
             registry,
-            LocalLauncher(folder / "logs"),
+            LocalLauncher(Logs(folder / "logs", 1 << 20)),
             Engines(engine),
             session,
             Journal(folder / "journal"),
             limits,
             restart_limits,
+            Paces(folder / "loading.json"),
             port_range=ports,
             start_concurrency=start_concurrency,
             memory_limit_bytes=memory_limit_bytes,
             may_evict=may_evict,
             on_change=lambda server: None,
         )
+        await fleet.budget.admission.capacity()
         fleet.open()
         try:
             yield Rig(fleet, registry, session, stage, ports, folder)

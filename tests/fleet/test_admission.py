@@ -45,7 +45,7 @@ def state(rig: Rig, model_id: str) -> State:
 
 
 def grow_old(rig: Rig, model_id: str, seconds: float) -> None:
-    rig.server(model_id).idle_since -= seconds
+    rig.server(model_id).leases.idle_since -= seconds
 
 
 async def test_two_at_once_with_memory_for_one(small: Rig) -> None:

@@ -188,12 +188,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     **{
         f"not yet {name}": ({name: value}, f"Setting not yet supported: {name}")
         for name, value in {
-            "engine": "x",
             "idle_stop_seconds": 5,
             "replicas": 2,
             "variants": [],
         }.items()
     },
+    "unreachable": ({"api_prefix": "/x"}, "Reserved setting: api_prefix"),
     "unknown": ({"bogus": 1}, "Unknown setting: bogus"),
     "unknown in extra_args": ({"extra_args": ["--bogus"]}, "Unknown setting: extra_args --bogus"),
     "a boolean for a value": ({"ctx_size": True}, "Bad value for ctx_size"),

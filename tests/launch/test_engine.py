@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.rig import is_alive, until
 
-from synapse_engine.errors import EngineNotFound
+from synapse_engine.errors import EngineNotFound, InvalidChoice
 from synapse_engine.launch.engine import Engines, find_engine
 
 
@@ -136,3 +136,16 @@ def read_numbers(path: Path, count: int) -> list[int]:
 def test_the_fake_engine_answers_like_the_real_one(engine: Path) -> None:
     said = subprocess.run([engine, "--version"], capture_output=True, text=True, check=True)
     assert said.stdout.startswith("version: ")
+
+
+async def test_a_model_may_choose_a_named_one(tmp_path: Path, engine: Path) -> None:
+    other = script(tmp_path / "other", '#!/bin/sh\necho "--only-here N   what"\n')
+    engines = Engines(engine, named={"other": other, "gone": tmp_path / "gone"})
+    found = await engines.current("other")
+    assert found.path == str(other)
+    assert found.flag("only_here") is not None
+    assert (await engines.current()).path == str(engine)
+    with pytest.raises(EngineNotFound, match="the engine gone"):
+        await engines.current("gone")
+    with pytest.raises(InvalidChoice, match="other, gone"):
+        await engines.current("nowhere")

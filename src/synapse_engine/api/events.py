@@ -2,70 +2,54 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
-from fastapi import APIRouter, Header
-from starlette.responses import StreamingResponse
+from fastapi import APIRouter, Header, Query
 
 from synapse_engine.api.errors import documented_stream
 from synapse_engine.api.live import snapshot
+from synapse_engine.api.logs import log_events
 from synapse_engine.api.services import Services, Wired
+from synapse_engine.api.streams import EventStream, framed, merged
 from synapse_engine.api.wire import Events
 from synapse_engine.events import Subscription
+from synapse_engine.launch.loglines import Sieve
 
-HEARTBEAT_SECONDS = 15.0
-HEARTBEAT = b":\n\n"
+LOG_LINES = 200
+RETRY = b"retry: 1000\n\n"
 
 router = APIRouter(prefix="/api/events", tags=["live"])
 
 
-class EventStream(StreamingResponse):
-    """Server-sent events, which no proxy in between may keep back."""
-
-    media_type = "text/event-stream"
-
-    def __init__(self, content: AsyncIterator[bytes]) -> None:
-        super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-
-
-@router.get("", status_code=200, response_class=EventStream, responses=documented_stream(Events))
-async def events(services: Wired, last_event_id: Annotated[str | None, Header()] = None) -> EventStream:
+@router.get("", status_code=200, response_class=EventStream, responses=documented_stream(Events, 404, 409))
+async def events(
+    services: Wired,
+    log: Annotated[list[str] | None, Query(description="models whose new log lines to tell too")] = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> EventStream:
     """First a `snapshot`, then every change. `Last-Event-ID` goes on where it broke off, if possible."""
-    return EventStream(_stream(services, _number(last_event_id)))
+    sources = [_changes(services, _number(last_event_id))]
+    for name in log or ():
+        model_id = services.registry.resolve(name).model_id
+        sources.append(log_events(services, model_id, LOG_LINES, Sieve()))
+    return EventStream(merged(sources, services.live.bus.closed))
 
 
-async def _stream(services: Services, last_seen: int | None) -> AsyncIterator[bytes]:
+async def _changes(services: Services, last_seen: int | None) -> AsyncGenerator[bytes]:
     with services.live.bus.subscribe(last_seen) as subscription:
-        yield b"retry: 1000\n\n"
-        while not subscription.is_over:
+        yield RETRY
+        while True:
             if subscription.is_behind:
                 yield await _whole(services, subscription)
-            if piece := await next_piece(subscription):
-                yield piece
+            await subscription.arrival()
+            yield b"".join(framed(event.kind, event.data, event.id) for event in subscription.take())
 
 
 async def _whole(services: Services, subscription: Subscription) -> bytes:
     whole = await snapshot(services)
     subscription.catch_up()
     return framed("snapshot", whole.data, whole.last_id)
-
-
-async def next_piece(subscription: Subscription, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> bytes:
-    """All that waits, in one piece; a comment where nothing came for a while."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(heartbeat_seconds):
-            await subscription.arrival()
-            return b"".join(framed(event.kind, event.data, event.id) for event in subscription.take())
-    return HEARTBEAT
-
-
-def framed(kind: str, data: bytes, event_id: int | None = None) -> bytes:
-    """One event on the wire; data: JSON, which has no line break of its own."""
-    id_line = b"" if event_id is None else b"id: %d\n" % event_id
-    return b"%bevent: %b\ndata: %b\n\n" % (id_line, kind.encode(), data)
 
 
 def _number(last_event_id: str | None) -> int | None:

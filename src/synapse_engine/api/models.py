@@ -16,6 +16,7 @@ from synapse_engine.api.wire import (
     Enabled,
     ModelEdit,
     ModelOut,
+    ModelSettings,
     PlanOut,
     RegistryOut,
     Rescanned,
@@ -76,7 +77,7 @@ async def enable(services: Wired, ask: EnableAsk) -> Enabled:
     )
 
 
-@router.post("/{model_id}/release", responses=documented(404, 409, 503))
+@router.post("/{model_id:path}/release", responses=documented(404, 409, 503))
 async def release(services: Wired, model_id: str) -> ModelOut:
     """End a hold: requests may start the model again."""
     held_id = services.registry.resolve(model_id).model_id
@@ -84,23 +85,23 @@ async def release(services: Wired, model_id: str) -> ModelOut:
     return model_out(services, services.registry.get(held_id))
 
 
-@router.get("/{model_id}/plan", responses=documented(404, 409))
+@router.get("/{model_id:path}/plan", responses=documented(404, 409))
 async def plan(services: Wired, model_id: str) -> PlanOut:
     """What a start would need, whether that fits, and who would have to stop. Starts nothing."""
     return plan_out(await services.fleet.budget.plan(services.registry.resolve(model_id)))
 
 
-@router.get("/{model_id}", responses=documented(404, 409))
+@router.get("/{model_id:path}", responses=documented(404, 409))
 async def one_model(services: Wired, model_id: str) -> ModelOut:
     """One model."""
     return model_out(services, services.registry.resolve(model_id))
 
 
-@router.patch("/{model_id}", responses=documented(404, 409, 507))
+@router.patch("/{model_id:path}", responses=documented(404, 409, 507))
 async def edit(services: Wired, model_id: str, ask: ModelEdit) -> ModelOut:
     """Change a model's choices. A running server goes on with the old ones: `restart_required` says so."""
     edited_id = services.registry.resolve(model_id).model_id
-    engine = await _engine_or_none(services) if ask.settings else None
+    engine = await _engine_or_none(services, edited_id, ask.settings) if ask.settings else None
 
     def change(entries: Mapping[str, Entry]) -> dict[str, Choices]:
         choices = edited(entries[edited_id].choices, ask, engine)
@@ -160,8 +161,12 @@ def _is_launchable(entry: Entry) -> bool:
     return not entry.missing and entry.model.problem is None
 
 
-async def _engine_or_none(services: Services) -> Engine | None:
+async def _engine_or_none(services: Services, model_id: str, asked: ModelSettings) -> Engine | None:
+    """The engine that the model will run on after the edit. Raises InvalidChoice for an unknown name."""
+    name = services.registry.get(model_id).choices.settings.get("engine")
+    if "engine" in asked.model_fields_set:
+        name = asked.engine
     try:
-        return await services.engines.current()
+        return await services.engines.current(name)
     except EngineNotFound:
         return None

@@ -12,7 +12,6 @@ from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.views import failed_model, server_list, server_out
 from synapse_engine.api.wire import (
-    LogLines,
     RunningModel,
     ServerList,
     ServerOut,
@@ -72,16 +71,9 @@ async def stop_all(services: Wired) -> StoppedAll:
     )
 
 
-@router.get("/{model_id}", responses=documented(404, 409))
-async def one_server(services: Wired, model_id: str) -> ServerOut:
-    """One server, a stopped one too."""
-    entry = services.registry.resolve(model_id)
-    await services.fleet.budget.memories.current()
-    return server_out(services, entry)
-
-
 @router.post(
-    "/{model_id}/start", responses=documented(404, 409, 500, 503, 504, 507) | {202: {"model": StartedServer}}
+    "/{model_id:path}/start",
+    responses=documented(404, 409, 500, 503, 504, 507) | {202: {"model": StartedServer}},
 )
 async def start(
     services: Wired,
@@ -98,7 +90,7 @@ async def start(
     return _started(entry, await starting)
 
 
-@router.post("/{model_id}/stop", responses=documented(404, 409, 503))
+@router.post("/{model_id:path}/stop", responses=documented(404, 409, 503))
 async def stop(
     services: Wired,
     model_id: str,
@@ -116,13 +108,13 @@ async def stop(
     )
 
 
-@router.get("/{model_id}/logs", responses=documented(404, 409))
-async def logs(
-    services: Wired, model_id: str, tail: Annotated[int, Query(ge=1, le=100_000)] = 200
-) -> LogLines:
-    """The last lines of the newest start's log."""
+# Last: a name may hold slashes (`org/repo:Q4_K_M`), so it would catch the paths above.
+@router.get("/{model_id:path}", responses=documented(404, 409))
+async def one_server(services: Wired, model_id: str) -> ServerOut:
+    """One server, a stopped one too."""
     entry = services.registry.resolve(model_id)
-    return LogLines(model_id=entry.model_id, lines=await services.fleet.log_tail(entry.model_id, tail))
+    await services.fleet.budget.memories.current()
+    return server_out(services, entry)
 
 
 async def _answer_at_once(

@@ -13,6 +13,8 @@ from synapse_engine.datafolder import DataFolder
 from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.launch.engine import Engines
+from synapse_engine.launch.logs import Logs
+from synapse_engine.metrics import ServerCounts
 from synapse_engine.settings import Settings
 
 
@@ -44,6 +46,8 @@ class Services:
     fleet: Fleet
     began: float  # time.monotonic
     live: Live
+    logs: Logs
+    counts: ServerCounts
 
 
 def _services(request: Request) -> Services:

@@ -118,7 +118,7 @@ def server_out(services: Services, entry: Entry) -> ServerOut:
     latest = services.fleet.budget.memories.latest
     memory = latest.get(entry.model_id, NO_MEMORY) if process else NO_MEMORY
     started_at = server.started_at if server else None
-    is_ready = server is not None and server.state is State.READY
+    progress, eta_seconds = _progress(server)
     return ServerOut(
         model_id=entry.model_id,
         display_name=entry.model.display_name,
@@ -131,14 +131,23 @@ def server_out(services: Services, entry: Entry) -> ServerOut:
         uptime_seconds=int((datetime.now(UTC) - started_at).total_seconds()) if started_at else 0,
         memory_used_mb=megabytes(memory.resident_bytes),
         memory_private_mb=megabytes(memory.private_bytes),
-        progress=1.0 if is_ready else None,
-        eta_seconds=None,
+        progress=progress,
+        eta_seconds=eta_seconds,
         active_requests=server.active_requests if server else 0,
         restarts=server.restarts.total if server else 0,
         last_error=_last_error(server),
         started_at=started_at,
         restart_required=services.fleet.restart_required(entry),
     )
+
+
+def _progress(server: Server | None) -> tuple[float | None, float | None]:
+    if server is None or server.state not in (State.STARTING, State.READY):
+        return None, None
+    if server.load is None:
+        return (1.0, None) if server.state is State.READY else (None, None)
+    eta = server.load.progress.eta_seconds
+    return round(server.load.progress.share, 3), None if eta is None else round(eta, 1)
 
 
 def server_list(services: Services) -> ServerList:

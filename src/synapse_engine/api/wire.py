@@ -120,6 +120,16 @@ class LogLines(BaseModel):
     lines: list[str]
 
 
+class LogEvent(LogLines):
+    """Further lines of a log that is followed."""
+
+    is_new_start: bool = Field(description="these are the first of a new start's log")
+
+
+class OwnLogLines(BaseModel):
+    lines: list[str]
+
+
 class Variant(Ask):
     """A further name of a running model, with its own sampling and system prompt."""
 
@@ -292,6 +302,31 @@ class EngineOut(BaseModel):
     problem: str | None
 
 
+class EngineChoice(BaseModel):
+    """An engine that a model may name in its setting `engine`; the default one has no name."""
+
+    name: str | None
+    path: str | None
+    version: str | None
+    problem: str | None
+
+
+class EngineOption(BaseModel):
+    """An option of llama-server as a model's setting."""
+
+    name: str = Field(examples=["ctx_size"])
+    hint: str = Field(description="what its value looks like; empty for true or false")
+    help: str = Field(description="the engine's own words")
+
+
+class EngineList(BaseModel):
+    engines: list[EngineChoice]
+
+
+class EngineOptions(BaseModel):
+    options: list[EngineOption]
+
+
 class PathsOut(BaseModel):
     data_dir: str
     registry: str
@@ -358,7 +393,7 @@ class Events(BaseModel):
     model: ModelOut
     scan: ScanOut
     memory: MemoryOut
-    log: LogLines = Field(description="new lines, for the models asked for with `log`")
+    log: LogEvent = Field(description="new lines, for the models asked for with `log`")
     notice: NoticeOut
 
 

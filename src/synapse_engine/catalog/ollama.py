@@ -16,6 +16,8 @@ import msgspec
 
 from synapse_engine.catalog.found import Skipped, explain_unreadable
 
+MANIFESTS_FOLDER, BLOBS_FOLDER = "manifests", "blobs"
+STORE_FOLDERS = frozenset({MANIFESTS_FOLDER, BLOBS_FOLDER})
 LAYER = "application/vnd.ollama.image."
 DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
 OWN_HOST, OWN_OWNER = "registry.ollama.ai", "library"
@@ -66,14 +68,14 @@ class _Weights(NamedTuple):
 
 
 def is_store(subfolders: Collection[str]) -> bool:
-    return "manifests" in subfolders and "blobs" in subfolders
+    return STORE_FOLDERS.issubset(subfolders)
 
 
 def read_store(store: str) -> tuple[list[Blob], list[Skipped]]:
     """Every model once, however many tags name it; and the manifests that name none that could be served."""
     skipped: list[Skipped] = []
     tags: dict[_Weights, list[_Name]] = defaultdict(list)
-    for name, path in _manifests(os.path.join(store, "manifests")):
+    for name, path in _manifests(os.path.join(store, MANIFESTS_FOLDER)):
         try:
             tags[_weights(store, path)].append(name)
         except OSError as error:
@@ -111,7 +113,7 @@ def _weights(store: str, path: str) -> _Weights:
 def _blobs(store: str, layers: list[_Layer], kind: str) -> tuple[str, ...]:
     """The paths of the layers of a kind. A digest is a file's name, so it has to look like one."""
     digests = [DIGEST.fullmatch(layer.digest) for layer in layers if layer.media_type == LAYER + kind]
-    return tuple(os.path.join(store, "blobs", f"sha256-{found[1]}") for found in digests if found)
+    return tuple(os.path.join(store, BLOBS_FOLDER, f"sha256-{found[1]}") for found in digests if found)
 
 
 def _blob(weights: _Weights, tags: list[_Name]) -> Blob:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import NamedTuple
 
 from synapse_engine.catalog.found import FoundFile, Skipped, explain_unreadable
 from synapse_engine.catalog.layouts import Origin, Repo, flat_cache, huggingface_repo, plain_repo
-from synapse_engine.catalog.ollama import Blob, is_store, read_store
+from synapse_engine.catalog.ollama import BLOBS_FOLDER, STORE_FOLDERS, Blob, is_store, read_store
 
 EXTENSION = ".gguf"
+# SHA-256, which Ollama says in front; the Hugging Face cache has SHA-1 for what is not large.
+CONTENT_HASH = re.compile(r"(?:sha256-)?([0-9a-f]{40}|[0-9a-f]{64})")
 PARTIAL_ENDINGS = (".incomplete", ".downloadInProgress")
-BLOBS_FOLDER = "blobs"
 
 
 class _Folder(NamedTuple):
@@ -26,10 +28,23 @@ class _Folder(NamedTuple):
     repo: Repo | None = None
 
 
+class _Candidate(NamedTuple):
+    """A file by one of the paths that lead to it. marks: what the same content is known by."""
+
+    file: FoundFile
+    marks: tuple[tuple[object, ...], ...]
+    is_linked: bool
+
+    def rank(self) -> tuple[bool, bool, bool]:
+        """Low is good."""
+        return self.file.identity == self.file.path, self.file.repo is None, self.is_linked
+
+
 def find_files(roots: Iterable[Path]) -> tuple[list[FoundFile], list[Skipped]]:
     """Every GGUF file below `roots` (or a root itself), each once, sorted by path; and what was skipped.
 
-    A file that several paths lead to is taken by the path in a repository, else the first.
+    A file that several paths lead to is taken by its name in a store, else in a repository, else by the path
+    that follows no link, else by the first.
     """
     walk = _Walk()
     for root in roots:
@@ -42,8 +57,10 @@ class _Walk:
 
     def __init__(self) -> None:
         self._folders_seen: set[tuple[int, int, Repo | None]] = set()
-        self._candidates: list[tuple[FoundFile, tuple[object, ...]]] = []
+        self._candidates: list[_Candidate] = []
         self._skipped: list[Skipped] = []
+        # Visited last, so that a folder is met by a path without links if there is one.
+        self._linked_folders: list[_Folder] = []
 
     def visit_root(self, root: str) -> None:
         try:
@@ -54,15 +71,18 @@ class _Walk:
             self._skip(root, explain_unreadable(error, "rx"))
         else:
             if is_folder:
-                self._visit_folders(_Folder(root))
+                self._visit_folders([_Folder(root)])
             else:
                 self._visit_file(_Folder(os.path.dirname(root)), os.path.basename(root), None)
 
     def result(self) -> tuple[list[FoundFile], list[Skipped]]:
+        while self._linked_folders:
+            linked, self._linked_folders = self._linked_folders, []
+            self._visit_folders(linked)
         files: list[FoundFile] = []
         seen: set[object] = set()
         identities: dict[str, str] = {}
-        for file, marks in sorted(self._candidates, key=lambda candidate: candidate[0].repo is None):
+        for file, marks, _ in sorted(self._candidates, key=_Candidate.rank):
             if seen.isdisjoint(marks):
                 if file.identity in identities:
                     self._skip(file.path, f"is another copy of {identities[file.identity]}, which is used")
@@ -73,8 +93,7 @@ class _Walk:
         in_order = sorted(files, key=lambda file: (file.path, file.identity))
         return in_order, sorted(set(self._skipped), key=lambda skipped: skipped.path)
 
-    def _visit_folders(self, start: _Folder) -> None:
-        pending = [start]
+    def _visit_folders(self, pending: list[_Folder]) -> None:
         while pending:
             folder = pending.pop()
             try:
@@ -87,19 +106,29 @@ class _Walk:
         """Take a folder's files; answers the folders in it."""
         with os.scandir(folder.path) as entries:
             listing = sorted(entries, key=lambda entry: entry.name)
-        folders: list[str] = []
+        folders: list[os.DirEntry[str]] = []
         files: list[str] = []
         for entry in listing:
-            (folders if _is_folder(entry) else files).append(entry.name)
+            if _is_folder(entry):
+                folders.append(entry)
+            else:
+                files.append(entry.name)
         origins = flat_cache(folder.path, files)
         for name in files:
             if name.lower().endswith(EXTENSION):
                 self._visit_file(folder, name, origins.get(name))
-        if is_store(folders):
+        if is_store([entry.name for entry in folders]):
             self._visit_ollama(folder.path)
-            folders = [name for name in folders if name not in ("manifests", BLOBS_FOLDER)]
-        below = folder.depth + 1
-        return [_Folder(os.path.join(folder.path, name), below, folder.repo) for name in reversed(folders)]
+            folders = [entry for entry in folders if entry.name not in STORE_FOLDERS]
+        return self._folders_below(folder, folders)
+
+    def _folders_below(self, folder: _Folder, entries: list[os.DirEntry[str]]) -> list[_Folder]:
+        """The folders to visit next, the first one last; linked ones are put by."""
+        below: list[_Folder] = []
+        for entry in reversed(entries):
+            place = self._linked_folders if entry.is_symlink() else below
+            place.append(_Folder(entry.path, folder.depth + 1, folder.repo))
+        return below
 
     def _visit_file(self, folder: _Folder, name: str, origin: Origin | None) -> None:
         path = os.path.join(folder.path, name)
@@ -115,7 +144,8 @@ class _Walk:
             self._skip(path, explain_unreadable(error))
         else:
             if not real.endswith(PARTIAL_ENDINGS) and self._is_regular(path, status):
-                self._candidates.append((_found(folder, path, origin, status), _marks(real, status)))
+                file = _found(folder, path, origin, status)
+                self._candidates.append(_Candidate(file, _marks(real, status), is_linked=real != path))
 
     def _visit_ollama(self, store: str) -> None:
         blobs, skipped = read_store(store)
@@ -149,7 +179,8 @@ class _Walk:
             )
             marks = _marks(os.path.realpath(blob.path), status)
             # Another adapter on the same weights is another model.
-            self._candidates.append((file, tuple((*mark, *blob.adapters) for mark in marks)))
+            marks = tuple((*mark, *blob.adapters) for mark in marks)
+            self._candidates.append(_Candidate(file, marks, is_linked=False))
 
     def _is_regular(self, path: str, status: os.stat_result) -> bool:
         is_regular = stat.S_ISREG(status.st_mode)
@@ -202,8 +233,8 @@ def _marks(real: str, status: os.stat_result) -> tuple[tuple[object, ...], ...]:
     """What the same content is known by: the file, and in a store the hash that it is called by."""
     marks: list[tuple[object, ...]] = [(status.st_dev, status.st_ino)]
     folder, name = os.path.split(real)
-    if os.path.basename(folder) == BLOBS_FOLDER:
-        marks.append((name.removeprefix("sha256-"),))
+    if os.path.basename(folder) == BLOBS_FOLDER and (named := CONTENT_HASH.fullmatch(name)):
+        marks.append((named[1],))
     return tuple(marks)
 
 

@@ -114,7 +114,7 @@ class Budget:
                 is_idle=server.state is State.READY and not server.active_requests,
                 is_pinned=bool(entry.choices.settings.get("pinned")),
                 by_hand=not self.admission.terms(model_id).by_request,
-                idle_seconds=now - server.idle_since,
+                idle_seconds=now - server.leases.idle_since,
                 kind=entry.model.kind,
                 reload_bytes=entry.model.file_size_bytes,
             )

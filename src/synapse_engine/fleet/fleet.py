@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -17,13 +17,15 @@ from synapse_engine.errors import Booting, CouldNotSave, NotRunning, SynapseErro
 from synapse_engine.fleet.admission import Terms
 from synapse_engine.fleet.budget import Budget
 from synapse_engine.fleet.journal import Journal, Record
+from synapse_engine.fleet.leases import Lease
 from synapse_engine.fleet.life import Attempt, Limits, Prepare, Started, Stopped
+from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.preparation import Preparation
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy
-from synapse_engine.fleet.server import ADOPTION_SECONDS, Lease, Server, Surroundings
+from synapse_engine.fleet.server import ADOPTION_SECONDS, Server, Surroundings
 from synapse_engine.fleet.state import State
 from synapse_engine.fleet.turns import Turns, start_order
-from synapse_engine.launch.base import Command, Launcher
+from synapse_engine.launch.base import Command, Launcher, LogChunk
 from synapse_engine.launch.command import launch_settings
 from synapse_engine.launch.engine import Engines
 
@@ -52,6 +54,7 @@ class Fleet:
         journal: Journal,
         limits: Limits,
         restart_limits: RestartLimits,
+        paces: Paces,
         *,
         port_range: range,
         start_concurrency: int,
@@ -64,7 +67,7 @@ class Fleet:
         self._journal = journal
         self._on_change = on_change
         self._surroundings = Surroundings(
-            launcher, session, journal, limits, restart_limits, self._has_changed
+            launcher, session, journal, limits, restart_limits, paces, self._has_changed
         )
         self._servers: dict[str, Server] = {}
         self.budget = Budget(
@@ -104,7 +107,7 @@ class Fleet:
         """Refuse what is new, let running requests finish, and leave the servers to a later run."""
         self.is_open = False
         servers = self._servers.values()
-        idle = [asyncio.ensure_future(server.until_idle()) for server in servers]
+        idle = [asyncio.ensure_future(server.leases.until_idle()) for server in servers]
         if idle:
             await asyncio.wait(idle, timeout=drain_seconds)
         for waiting in idle:
@@ -193,6 +196,11 @@ class Fleet:
         """The last lines of a model's newest log. Raises ModelNotFound."""
         self._registry.get(model_id)
         return await self._launcher.log_tail(model_id, lines)
+
+    def log_follow(self, model_id: str, lines: int) -> AsyncIterator[LogChunk]:
+        """The last lines of a model's log, then each new one. Raises ModelNotFound."""
+        self._registry.get(model_id)
+        return self._launcher.log_follow(model_id, lines)
 
     def restart_required(self, entry: Entry) -> bool:
         """Whether its server runs with choices that have changed since."""

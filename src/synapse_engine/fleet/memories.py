@@ -50,11 +50,11 @@ class Memories:
         self._wanted.set()
 
     async def current(self) -> Mapping[str, Memory]:
-        """The latest look, and a new one where a process has come since."""
+        """Of every server with a process: the latest look, and a new one where one has come since."""
         running = [model_id for model_id, server in self._servers.items() if server.process is not None]
         if any(model_id not in self.latest for model_id in running):
             await self.look()
-        return self.latest
+        return {model_id: self.latest[model_id] for model_id in running if model_id in self.latest}
 
     async def resident(self) -> Mapping[str, int]:
         """Resident bytes now."""

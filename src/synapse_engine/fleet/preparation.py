@@ -52,7 +52,7 @@ class Preparation:
                 raise ModelFileMissing(model_id, path)
         if model.problem is not None:
             raise StartFailed(model.problem)
-        engine = await self._engines.current()
+        engine = await self._engines.current(self._registry.get(model_id).choices.settings.get("engine"))
         if engine.problem is not None:
             raise StartFailed(engine.problem)
         demand = plan_demand(entry, engine, await self._admission.capacity())

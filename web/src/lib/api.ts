@@ -19,6 +19,8 @@ export type Enabled = Schemas["Enabled"];
 export type Rescanned = Schemas["Rescanned"];
 export type SkippedFile = Schemas["SkippedFile"];
 export type LogLines = Schemas["LogLines"];
+export type EngineOption = Schemas["EngineOption"];
+export type EngineChoice = Schemas["EngineChoice"];
 export type LastError = Schemas["LastError"];
 
 const serverPath = (modelId: string) => `/api/models/servers/${encodeURIComponent(modelId)}`;
@@ -39,6 +41,13 @@ export const api = {
   stopAll: () => request<StoppedAll>("/api/models/servers/stop-all", { method: "POST" }),
   log: (modelId: string, signal?: AbortSignal) =>
     request<LogLines>(`${serverPath(modelId)}/logs?tail=200`, { signal }),
+
+  engines: (signal?: AbortSignal) => request<Schemas["EngineList"]>("/api/engines", { signal }),
+  options: (engine: string | null, signal?: AbortSignal) =>
+    request<Schemas["EngineOptions"]>(
+      engine === null ? "/api/engines/options" : `/api/engines/options?engine=${encodeURIComponent(engine)}`,
+      { signal },
+    ),
 
   edit: (modelId: string, edit: ModelEdit) =>
     request<Model>(`/api/models/${encodeURIComponent(modelId)}`, { method: "PATCH", body: edit }),

@@ -3,7 +3,8 @@ import { Press } from "../../components/press";
 import type { Model } from "../../lib/api";
 import { useEdit } from "./actions";
 import { noteOf } from "./notes";
-import { isEditable, KNOWN_SETTINGS, settingText, settingValue } from "./settings";
+import { type OptionHelp, useEngines, useOptionHelp } from "./options";
+import { isEditable, settingText, settingValue } from "./settings";
 
 /** What a person set for this model's server, name by name. A refusal is shown here. */
 export function SettingsEditor({ model }: { model: Model }) {
@@ -11,15 +12,17 @@ export function SettingsEditor({ model }: { model: Model }) {
   const refusal = edit.isError ? noteOf(edit.error) : null;
   const put: Put = (name, value, onTaken) =>
     edit.mutate({ settings: { [name]: value } }, { onSuccess: () => onTaken?.() });
+  const help = useOptionHelp(model);
   return (
     <div className="settings">
       <h3>Settings of llama-server</h3>
+      <EngineSelect model={model} onPut={put} />
       <ul className="settings-list">
         {Object.entries(model.settings).map(([name, value]) => (
-          <Setting key={name} model={model} name={name} value={value} onPut={put} />
+          <Setting key={name} model={model} name={name} value={value} help={help} onPut={put} />
         ))}
       </ul>
-      <NewSetting model={model} onPut={put} />
+      <NewSetting model={model} help={help} onPut={put} />
       {!model.settings_verified && <p className="quiet">No engine was there to check these names against.</p>}
       {model.restart_required && <p className="quiet">Changed since it started: STOP and START apply it.</p>}
       <div role="alert">
@@ -39,10 +42,45 @@ interface SettingProps {
   model: Model;
   name: string;
   value: unknown;
+  help: OptionHelp;
   onPut: Put;
 }
 
-function Setting({ model, name, value, onPut }: SettingProps) {
+/** Which engine runs the model, where there is more than one. */
+function EngineSelect({ model, onPut }: Pick<SettingProps, "model" | "onPut">) {
+  const engines = useEngines();
+  const chosen = typeof model.settings.engine === "string" ? model.settings.engine : "";
+  if (engines.length < 2) return null;
+  return (
+    <label className="setting-engine">
+      Engine
+      <select
+        aria-label={`Engine of ${model.display_name}`}
+        value={chosen}
+        onChange={(event) => onPut("engine", event.target.value || null)}
+      >
+        {engines.map((engine) => (
+          <option key={engine.name ?? ""} value={engine.name ?? ""}>
+            {engine.name ?? "default"} {engine.problem ? "(cannot be run)" : (engine.version ?? "")}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** The engine's own words on an option, as soon as its name is known. */
+function HelpText({ name, help }: { name: string; help: OptionHelp }) {
+  const option = help.get(name);
+  if (option === undefined) return null;
+  return (
+    <p className="setting-help">
+      {option.hint && <code>{option.hint}</code>} {option.help}
+    </p>
+  );
+}
+
+function Setting({ model, name, value, help, onPut }: SettingProps) {
   const [draft, setDraft] = useState<string | null>(null);
   const text = settingText(value);
   function submit(event: FormEvent): void {
@@ -72,17 +110,18 @@ function Setting({ model, name, value, onPut }: SettingProps) {
           Default
         </Press>
       </form>
+      <HelpText name={name} help={help} />
     </li>
   );
 }
 
-function NewSetting({ model, onPut }: Pick<SettingProps, "model" | "onPut">) {
+function NewSetting({ model, help, onPut }: Pick<SettingProps, "model" | "help" | "onPut">) {
   const listId = useId();
   const [name, setName] = useState("");
   const [text, setText] = useState("");
+  const clean = name.trim().replace(/^-+/, "").replaceAll("-", "_");
   function submit(event: FormEvent): void {
     event.preventDefault();
-    const clean = name.trim().replace(/^-+/, "").replaceAll("-", "_");
     if (clean === "" || text.trim() === "") return;
     onPut(clean, settingValue(clean, text), () => {
       setName("");
@@ -90,29 +129,32 @@ function NewSetting({ model, onPut }: Pick<SettingProps, "model" | "onPut">) {
     });
   }
   return (
-    <form className="setting" onSubmit={submit}>
-      <input
-        aria-label={`Setting name of ${model.display_name}`}
-        placeholder="name, such as ctx_size"
-        list={listId}
-        value={name}
-        onChange={(event) => setName(event.target.value)}
-      />
-      <datalist id={listId}>
-        {KNOWN_SETTINGS.map((known) => (
-          <option key={known} value={known} />
-        ))}
-      </datalist>
-      <input
-        aria-label={`Setting value of ${model.display_name}`}
-        placeholder="value"
-        value={text}
-        onChange={(event) => setText(event.target.value)}
-      />
-      <button type="submit" className="button">
-        Set
-      </button>
-      <span />
-    </form>
+    <>
+      <form className="setting" onSubmit={submit}>
+        <input
+          aria-label={`Setting name of ${model.display_name}`}
+          placeholder="name, such as ctx_size"
+          list={listId}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <datalist id={listId}>
+          {[...help.values()].map((option) => (
+            <option key={option.name} value={option.name} label={option.help} />
+          ))}
+        </datalist>
+        <input
+          aria-label={`Setting value of ${model.display_name}`}
+          placeholder="value"
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
+        <button type="submit" className="button">
+          Set
+        </button>
+        <span />
+      </form>
+      <HelpText name={clean} help={help} />
+    </>
   );
 }

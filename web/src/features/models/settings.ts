@@ -1,24 +1,5 @@
 /** How the values of settings are written in a text field, without JSON. */
 
-/** Offered while typing a name; any other of llama-server's long names is taken too. */
-export const KNOWN_SETTINGS = [
-  "autostart",
-  "batch_size",
-  "cache_type_k",
-  "cache_type_v",
-  "ctx_size",
-  "devices",
-  "env",
-  "extra_args",
-  "flash_attn",
-  "idle_stop_seconds",
-  "n_gpu_layers",
-  "parallel",
-  "pinned",
-  "threads",
-  "ubatch_size",
-];
-
 /** What a person typed, as the kind of value that the setting has. */
 export function settingValue(name: string, text: string): unknown {
   const trimmed = text.trim();

@@ -1,0 +1,1 @@
+"""What `test_image.py` builds and runs the container's image with."""
