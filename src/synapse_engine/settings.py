@@ -87,7 +87,7 @@ class Settings(BaseSettings):
         "MODEL_SCAN_PATH", (), "Folders to search for models, split as PATH is."
     )
     scan_defaults: bool = _setting(
-        "SYNAPSE_SCAN_DEFAULTS", True, "Search the Hugging Face cache and the data folder's `models` too."
+        "SYNAPSE_SCAN_DEFAULTS", True, "Search known caches and stores, and the data folder's `models`, too."
     )
     port_range_start: Port = _setting(
         "MODEL_PORT_RANGE_START", 8080, "First port given to servers (inclusive)."

@@ -20,7 +20,9 @@ from synapse_engine.catalog.watching import Watch, may_matter, watch_folders
 
 
 @asynccontextmanager
-async def watched(*folders: Path, watch: Watch = watch_folders) -> AsyncIterator[tuple[Scanner, Registry]]:
+async def watched(
+    *folders: Path, watch: Watch = watch_folders, rescan_seconds: float = 60.0
+) -> AsyncIterator[tuple[Scanner, Registry]]:
     """A scanner that watches, once it does."""
     registry = Registry.open(folders[0].parent / "model_registry.json")
     begun = asyncio.Event()
@@ -29,7 +31,7 @@ async def watched(*folders: Path, watch: Watch = watch_folders) -> AsyncIterator
         if scanner.first_scan.is_set():
             begun.set()
 
-    scanner = Scanner(registry, lambda: folders, on_change, watch)
+    scanner = Scanner(registry, lambda: folders, on_change, watch, rescan_seconds)
     async with scanner.watching():
         await scanner.rescan()
         begun.clear()
@@ -124,6 +126,18 @@ async def test_where_watching_fails_it_is_said_and_the_rest_goes_on(folder: Path
         put(folder / "x.gguf")
         await scanner.rescan()
         assert stems(registry) == ["x"]
+
+
+async def test_what_the_system_does_not_tell_is_found_all_the_same(folder: Path) -> None:
+    def say_nothing(folders: Sequence[Path], stop: threading.Event) -> Iterator[Iterable[str]]:
+        yield ()
+        stop.wait()
+
+    async with watched(folder, watch=say_nothing, rescan_seconds=0.1) as (scanner, registry):
+        assert scanner.notices == []
+        put(folder / "x.gguf")
+        await until(lambda: stems(registry) == ["x"])
+        await until(lambda: "fs.inotify.max_user_watches" in "".join(scanner.notices))
 
 
 async def test_a_disk_at_rest_is_not_written_to(folder: Path) -> None:

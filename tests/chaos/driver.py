@@ -66,6 +66,7 @@ class Chaos:
         self.whole = {name: self.path(name).read_bytes() for name in NAMES}
         self.thieves: list[socket.socket] = []
         self.kills = 0
+        self.is_down = False
         self.plane: ControlPlane
 
     def path(self, name: str) -> Path:
@@ -130,7 +131,7 @@ class Chaos:
 
     def call(self, method: str, path: str, body: object = None) -> None:
         """One request; a connection that breaks is fine only where the control plane was killed."""
-        generation = self.kills
+        generation, was_down = self.kills, self.is_down
         name = f"{method} {path.split('?')[0].rsplit('/', 1)[-1]}"
         try:
             answer = httpx.request(
@@ -139,7 +140,7 @@ class Chaos:
         except httpx.TimeoutException:
             raise Broken(f"{method} {path} was not answered in {DEADLINE_SECONDS:.0f} s") from None
         except httpx.TransportError as error:
-            if self.kills == generation:
+            if self.kills == generation and not was_down:
                 raise Broken(f"{method} {path} broke off: {error!r}") from None
             self.counts[f"{name} cut by a kill"] += 1
             return
@@ -240,7 +241,9 @@ class Chaos:
 
     def kill_control_plane(self) -> None:
         self.kills += 1
+        self.is_down = True
         self.plane.kill_and_start_again()
+        self.is_down = False
         self.counts["control plane killed"] += 1
 
     def check(self) -> None:

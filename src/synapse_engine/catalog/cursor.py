@@ -15,6 +15,9 @@ Read = Callable[[int, int], bytes]
 """(where, how many) -> as many bytes; fewer only where the file has no more."""
 
 WINDOW_BYTES = 1 << 15
+# Each read lets go of the interpreter's lock for a moment too short for another thread to take it, and makes
+# that one wait anew. So few and large ones where many strings are walked.
+STRINGS_WINDOW_BYTES = 1 << 20
 NUMBER_CODES = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
 
@@ -85,7 +88,7 @@ class Cursor:
         while count:
             if at + 8 > self.size:
                 raise self.overrun(at + 8 - self.at)
-            chunk, position = self._read(at, WINDOW_BYTES), 0
+            chunk, position = self._read(at, STRINGS_WINDOW_BYTES), 0
             done = 0
             try:
                 for done in range(count):  # noqa: B007

@@ -24,6 +24,10 @@ FIND_ROOTS_SECONDS = 5.0
 RESCAN_SECONDS = 60.0
 IDLE_SCANS_SHARE = 0.0025
 BUSY_SCANS_SHARE = 0.2
+UNTOLD = (
+    "the system did not tell of some that came or went. They are on a networked disk, behind a link, or in "
+    "one of more folders than may be watched (on Linux, fs.inotify.max_user_watches)"
+)
 
 FindRoots = Callable[[], tuple[Path, ...]]
 
@@ -53,6 +57,7 @@ class Scanner:
         find_roots: FindRoots,
         on_change: Callable[[], None] = lambda: None,
         watch: Watch = watch_folders,
+        rescan_seconds: float = RESCAN_SECONDS,
     ) -> None:
         self.roots = find_roots()
         self.is_scanning = False
@@ -63,6 +68,7 @@ class Scanner:
         self._find_roots = find_roots
         self._on_change = on_change
         self._watch = watch
+        self._rescan_seconds = rescan_seconds
         self._headers = HeaderCache()
         self._settling = Settling()
         self._lock = asyncio.Lock()
@@ -120,37 +126,41 @@ class Scanner:
                     await asyncio.sleep(FIND_ROOTS_SECONDS)
             except Exception:
                 log.exception("Watching for models broke off; it begins again")
-                await asyncio.sleep(RESCAN_SECONDS)
+                await asyncio.sleep(self._rescan_seconds)
 
     async def _watch_these(self, folders: list[Path]) -> None:
         """Until there are others, or for a while where watching them fails."""
         loop = asyncio.get_running_loop()
-        rescan_at = loop.time() + RESCAN_SECONDS
+        rescan_at = loop.time() + self._rescan_seconds
+        reason: str | None = None
         async with Watcher(folders, self._watch) as watcher:
             while await self._watchable() == folders:
-                has_news = await watcher.news(FIND_ROOTS_SECONDS)
+                has_news = await watcher.news(min(FIND_ROOTS_SECONDS, self._rescan_seconds))
                 is_due = loop.time() >= rescan_at
                 if has_news or is_due:
-                    self._note(watcher.failure)
-                    await self._rescan_unasked()
-                    rescan_at = loop.time() + max(RESCAN_SECONDS, self._seconds / IDLE_SCANS_SHARE)
+                    self._note(watcher.failure or reason)
+                    has_changed = await self._rescan_unasked()
+                    rescan_at = loop.time() + max(self._rescan_seconds, self._seconds / IDLE_SCANS_SHARE)
+                    if has_changed and not has_news:
+                        reason = UNTOLD
                 if is_due and watcher.failure:
                     return
 
-    async def _rescan_unasked(self) -> None:
+    async def _rescan_unasked(self) -> bool:
+        """Whether models have come or gone."""
+        has_changed = False
         try:
-            await self._rescan(is_asked=False)
+            changes = await self._rescan(is_asked=False)
+            if has_changed := bool(changes.added or changes.removed):
+                log.info("Found %d new models; %d are gone", changes.added, changes.removed)
         except CouldNotSave as error:
             log.error("%s", error)
         await asyncio.sleep(self._seconds * (1 / BUSY_SCANS_SHARE - 1))
+        return has_changed
 
     async def _watchable(self) -> list[Path]:
         roots = await asyncio.to_thread(self._find_roots)
         return [root for root in roots if root.exists()]
 
-    def _note(self, failure: str | None) -> None:
-        self.notices = []
-        if failure:
-            self.notices = [
-                f"New models are found only once a minute, because folders cannot be watched: {failure}"
-            ]
+    def _note(self, reason: str | None) -> None:
+        self.notices = [f"New models may be found only once a minute: {reason}"] if reason else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ def watch_folders(folders: Sequence[Path], stop: threading.Event) -> Iterator[It
     """A `Watch`, with inotify and the like."""
     # Importing it takes longer than a start of ours may: only who watches pays for it.
     from watchfiles import Change, watch
+
+    # It tells every change of every file.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
     def matters(change: Change, path: str) -> bool:
         return may_matter(path, is_written=change is Change.modified)

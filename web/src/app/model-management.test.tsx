@@ -2,6 +2,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, render, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { isLive } from "../features/models/live";
 import { announcement, notes } from "../features/models/notes";
 import { KeyDialog } from "../features/system/key-dialog";
 import { keyWanted } from "../lib/key";
@@ -31,6 +32,7 @@ afterEach(() => {
   notes.set({ answers: {}, dismissed: {} });
   announcement.set({ text: "", bad: false, at: 0 });
   keyWanted.set("no");
+  isLive.set(false);
   vi.unstubAllGlobals();
 });
 
@@ -296,4 +298,46 @@ it("asks for the key, keeps it and sends it", async () => {
   expect(plane.calls.at(-1)?.key).toBe("s3cret");
   expect(sessionStorage.getItem("synapse-api-key")).toBe("s3cret");
   expect(localStorage.getItem("synapse-api-key")).toBeNull();
+});
+
+it("shows what it is told, without looking again", async () => {
+  plane.isLive = true;
+  await open();
+  await button(`START ${QWEN}`);
+  await waitFor(() => expect(plane.heardBy).toBe(1));
+  const looks = plane.asked("GET /api/models/registry").length;
+  plane.tell({
+    event: "server",
+    data: aServer({ status: "starting", progress: 0.42, eta_seconds: 7, memory_used_mb: 0 }),
+  });
+  await screen.findByText("starting");
+  await screen.findByText("42 %, 7 s left");
+  plane.tell({ event: "server", data: aServer({ memory_used_mb: 0 }) });
+  await screen.findByText("running");
+  const load = { memory_used_mb: 4321, memory_private_mb: 1, active_requests: 2, uptime_seconds: 65 };
+  plane.tell({
+    event: "memory",
+    data: { devices: [], servers: [{ model_id: "qwen_7b_fast", ...load }] },
+  });
+  await screen.findByText("4.3 GB");
+  await screen.findByText("for 1 min, 2 busy");
+  plane.tell({ event: "model", data: aModel({ model_id: "new", display_name: "New 1B (Q8_0)" }) });
+  await button("START New 1B (Q8_0)");
+  plane.tell({ event: "server", data: aServer({ status: "stopped" }) });
+  await waitFor(() => expect(screen.queryByText("running")).toBeNull());
+  expect(plane.asked("GET /api/models/registry")).toHaveLength(looks);
+});
+
+it("takes a snapshot for the whole truth", async () => {
+  plane.isLive = true;
+  await open();
+  await button(`START ${QWEN}`);
+  await waitFor(() => expect(plane.heardBy).toBe(1));
+  const registry = { ...plane.registry, models: [aModel({ status: "running" })] };
+  plane.tell({
+    event: "snapshot",
+    data: { registry, servers: { servers: [aServer()], total_running: 1 }, system: plane.system },
+  });
+  await screen.findByText("running");
+  expect(screen.queryByText(GEMMA)).toBeNull();
 });

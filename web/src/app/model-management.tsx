@@ -3,6 +3,7 @@ import { Banner } from "../components/banner";
 import { useChangeAnnouncements } from "../features/models/changes";
 import { Empty } from "../features/models/empty";
 import { thatFit } from "../features/models/fits";
+import { useLive } from "../features/models/live";
 import { ModelTable } from "../features/models/model-table";
 import { found, type Order, ordered } from "../features/models/order";
 import { byModel, type Fleet, useFleet } from "../features/models/queries";
@@ -15,6 +16,7 @@ import type { System } from "../lib/api";
 import { Masthead } from "./masthead";
 
 export function ModelManagement() {
+  useLive();
   const system = useSystem();
   const refreshSeconds = system.data?.refresh_seconds ?? 30;
   const fleet = useFleet(refreshSeconds);

@@ -50,6 +50,15 @@ export async function request<T>(path: string, { method = "GET", body, signal }:
   throw await apiErrorOf(response);
 }
 
+/** A body that comes as it comes. Throws ApiError for refusals, Unreachable when nobody answers. */
+export async function stream(path: string, signal: AbortSignal): Promise<ReadableStream<BufferSource>> {
+  const key = apiKey();
+  const headers = { Accept: "text/event-stream", ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+  const response = await answerOf(path, { headers, signal });
+  if (!response.ok || response.body === null) throw await apiErrorOf(response);
+  return response.body as ReadableStream<BufferSource>;
+}
+
 async function answerOf(path: string, init: RequestInit): Promise<Response> {
   try {
     return await fetch(path, init);

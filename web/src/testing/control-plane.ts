@@ -1,5 +1,6 @@
 import { vi } from "vitest";
 import type { Model, Registry, Server, System } from "../lib/api";
+import type { LiveEvent } from "../lib/events";
 import { aRegistry, aSystem } from "./wire";
 
 export interface Call {
@@ -19,6 +20,9 @@ export class FakeControlPlane {
   system: System = aSystem();
   down = false;
   wantedKey: string | null = null;
+  /** Whether it tells what happens; see `tell`. */
+  isLive = false;
+  private readonly listeners = new Set<ReadableStreamDefaultController<Uint8Array>>();
   private readonly answers = new Map<string, (call: Call) => Answer>();
 
   constructor(models: Model[]) {
@@ -35,6 +39,27 @@ export class FakeControlPlane {
       model.model_id === modelId ? { ...model, ...of } : model,
     );
     this.registry = { ...this.registry, models };
+  }
+
+  tell({ event, data }: LiveEvent): void {
+    const block = new TextEncoder().encode(`id: 1\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    for (const listener of this.listeners) listener.enqueue(block);
+  }
+
+  get heardBy(): number {
+    return this.listeners.size;
+  }
+
+  private eventStream(): Response {
+    let own: ReadableStreamDefaultController<Uint8Array>;
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        own = controller;
+        this.listeners.add(controller);
+      },
+      cancel: () => void this.listeners.delete(own),
+    });
+    return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
   }
 
   asked(route: string): Call[] {
@@ -57,6 +82,7 @@ export class FakeControlPlane {
   private read(route: string): Response {
     if (route === "GET /api/models/registry") return json(this.registry);
     if (route === "GET /api/models/servers") return json({ servers: this.servers, total_running: 0 });
+    if (route === "GET /api/events" && this.isLive) return this.eventStream();
     if (route === "GET /api/system") return json(this.system);
     return refusal(404, `Nothing here: ${route}`, "");
   }

@@ -1,6 +1,8 @@
 import { useIsMutating, useQuery } from "@tanstack/react-query";
 import { api, type Registry, type Server, type ServerList } from "../../lib/api";
 import { retryMs } from "../../lib/http";
+import { useStore } from "../../lib/store";
+import { isLive, lookedAt } from "./live";
 import { isMoving } from "./status";
 
 const MOVING_MS = 1000;
@@ -12,21 +14,25 @@ export interface Fleet {
 
 /**
  * Every model with its status, and memory, uptime and progress of every server that is not stopped.
- * Looked at each second while anything moves, else every `refreshSeconds`.
+ * Changes are told; where they are not, it looks each second while anything moves, else every `refreshSeconds`.
  */
 export function useFleet(refreshSeconds: number) {
   const acting = useIsMutating({ mutationKey: ["fleet"] }) > 0;
+  const live = useStore(isLive);
   return useQuery({
     queryKey: ["fleet"],
-    queryFn: async ({ signal }): Promise<Fleet> => {
-      const [registry, list] = await Promise.all([api.registry(signal), api.servers(signal)]);
-      return { registry, list };
-    },
+    queryFn: ({ signal }) => lookedAt(look(signal)),
     refetchInterval: ({ state }) => {
       if (state.error) return retryMs(state.error);
-      return acting || moves(state.data?.registry) ? MOVING_MS : refreshSeconds * 1000;
+      const isHurried = !live && (acting || moves(state.data?.registry));
+      return isHurried ? MOVING_MS : refreshSeconds * 1000;
     },
   });
+}
+
+async function look(signal: AbortSignal): Promise<Fleet> {
+  const [registry, list] = await Promise.all([api.registry(signal), api.servers(signal)]);
+  return { registry, list };
 }
 
 export function byModel(list: ServerList): ReadonlyMap<string, Server> {

@@ -1,0 +1,134 @@
+import { type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import type { Model, Server, ServerList, System } from "../../lib/api";
+import { type LiveEvent, listen } from "../../lib/events";
+import { ApiError } from "../../lib/http";
+import { apiKey } from "../../lib/key";
+import { createStore } from "../../lib/store";
+import type { Fleet } from "./queries";
+
+const AGAIN_MS = 3000;
+
+/** Whether every change is being told; where not, the page has to look for itself. */
+export const isLive = createStore(false);
+
+const hearers = new Set<(event: LiveEvent) => void>();
+
+/** Keeps what the page shows in step with the control plane, for as long as the page can be seen. */
+export function useLive(): void {
+  const client = useQueryClient();
+  useEffect(() => {
+    const leaving = new AbortController();
+    void stayLive(client, leaving.signal);
+    return () => leaving.abort();
+  }, [client]);
+}
+
+/** A look that takes a while, brought up to what was told meanwhile. */
+export async function lookedAt(look: Promise<Fleet>): Promise<Fleet> {
+  const told: LiveEvent[] = [];
+  const hear = (event: LiveEvent) => void told.push(event);
+  hearers.add(hear);
+  try {
+    const fleet = await look;
+    return told.reduce(fleetAfter, fleet);
+  } finally {
+    hearers.delete(hear);
+  }
+}
+
+/** The fleet after an event. */
+export function fleetAfter(fleet: Fleet, { event, data }: LiveEvent): Fleet {
+  const { registry, list } = fleet;
+  switch (event) {
+    case "snapshot":
+      return { registry: data.registry, list: data.servers };
+    case "server": {
+      const { status, last_error, restart_required } = data;
+      const models = changed(registry.models, data, () => ({ status, last_error, restart_required }));
+      return { registry: { ...registry, models }, list: listAfter(list, data) };
+    }
+    case "model": {
+      const isKnown = registry.models.some(({ model_id }) => model_id === data.model_id);
+      const models = isKnown ? changed(registry.models, data, () => data) : [...registry.models, data];
+      return { ...fleet, registry: { ...registry, models } };
+    }
+    case "scan":
+      return { ...fleet, registry: { ...registry, ...data } };
+    case "memory": {
+      const loads = new Map(data.servers.map((load) => [load.model_id, load]));
+      const servers = list.servers.map((server) => ({ ...server, ...loads.get(server.model_id) }));
+      return { ...fleet, list: { ...list, servers } };
+    }
+    default:
+      return fleet;
+  }
+}
+
+function listAfter({ servers: before }: ServerList, server: Server): ServerList {
+  const others = before.filter(({ model_id }) => model_id !== server.model_id);
+  const servers = server.status === "stopped" ? others : [...others, server];
+  return { servers, total_running: servers.filter(({ status }) => status === "running").length };
+}
+
+function changed(models: Model[], of: { model_id: string }, into: () => Partial<Model>): Model[] {
+  return models.map((model) => (model.model_id === of.model_id ? { ...model, ...into() } : model));
+}
+
+async function stayLive(client: QueryClient, leaving: AbortSignal): Promise<void> {
+  while (!leaving.aborted) {
+    const key = apiKey();
+    let isRefused = false;
+    // A browser opens six connections to a host: a tab that nobody sees must not hold one.
+    if (document.visibilityState !== "hidden") {
+      isRefused = await untilBroken(client, leaving);
+      if (isLive.get() && !leaving.aborted) void client.invalidateQueries();
+      isLive.set(false);
+    }
+    do await pause(leaving);
+    while (isRefused && apiKey() === key && !leaving.aborted);
+  }
+}
+
+/** Hears events until the connection breaks; whether the key was refused. */
+async function untilBroken(client: QueryClient, leaving: AbortSignal): Promise<boolean> {
+  const hiding = new AbortController();
+  const look = () => document.visibilityState === "hidden" && hiding.abort();
+  document.addEventListener("visibilitychange", look);
+  try {
+    await listen((event) => hear(client, event), AbortSignal.any([leaving, hiding.signal]));
+    return false;
+  } catch (failure) {
+    return failure instanceof ApiError && failure.status === 401;
+  } finally {
+    document.removeEventListener("visibilitychange", look);
+  }
+}
+
+function hear(client: QueryClient, event: LiveEvent): void {
+  isLive.set(true);
+  for (const hearer of hearers) hearer(event);
+  client.setQueryData<Fleet>(["fleet"], (fleet) => {
+    if (fleet) return fleetAfter(fleet, event);
+    return event.event === "snapshot" ? { registry: event.data.registry, list: event.data.servers } : fleet;
+  });
+  client.setQueryData<System>(["system"], (system) => {
+    if (event.event === "snapshot") return event.data.system;
+    return system && event.event === "memory" ? { ...system, devices: event.data.devices } : system;
+  });
+}
+
+/** A while, or until the page is looked at again. */
+function pause(leaving: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", go);
+      leaving.removeEventListener("abort", go);
+      resolve();
+    };
+    const timer = setTimeout(go, AGAIN_MS);
+    document.addEventListener("visibilitychange", go);
+    leaving.addEventListener("abort", go);
+  });
+}

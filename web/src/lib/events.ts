@@ -1,0 +1,48 @@
+import type { components } from "./api.gen";
+import { stream } from "./http";
+
+type Events = components["schemas"]["Events"];
+
+/** One event of `/api/events`, by its name. */
+export type LiveEvent = { [Name in keyof Events]: { event: Name; data: Events[Name] } }[keyof Events];
+
+// The control plane sends at least a comment every 15 s.
+const SILENCE_MS = 40_000;
+
+/**
+ * Hears every event until the connection or the signal ends. Not EventSource, which cannot send the key.
+ * Throws ApiError and Unreachable.
+ */
+export async function listen(onEvent: (event: LiveEvent) => void, signal: AbortSignal): Promise<void> {
+  const reader = (await stream("/api/events", signal)).pipeThrough(new TextDecoderStream()).getReader();
+  const leave = () => void reader.cancel().catch(() => undefined);
+  signal.addEventListener("abort", leave, { once: true });
+  let silence = setTimeout(leave, SILENCE_MS);
+  let text = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      clearTimeout(silence);
+      silence = setTimeout(leave, SILENCE_MS);
+      const blocks = (text + value).split("\n\n");
+      text = blocks.pop() ?? "";
+      for (const event of blocks.map(eventOf)) if (event) onEvent(event);
+    }
+  } finally {
+    clearTimeout(silence);
+    signal.removeEventListener("abort", leave);
+    leave();
+  }
+}
+
+function eventOf(block: string): LiveEvent | null {
+  const fields = new Map(
+    block.split("\n").map((line) => {
+      const colon = line.indexOf(": ");
+      return [line.slice(0, colon), line.slice(colon + 2)];
+    }),
+  );
+  const [event, data] = [fields.get("event"), fields.get("data")];
+  return event && data ? ({ event, data: JSON.parse(data) } as LiveEvent) : null;
+}
