@@ -179,6 +179,7 @@ async def _boot(services: Services) -> None:
     else:
         await _open_fleet(services)
         await _scan(services)
+    await services.fleet.budget.warm()
     entries = services.registry.entries.values()
     autostart = [entry.model_id for entry in entries if entry.choices.settings.get("autostart")]
     if autostart:

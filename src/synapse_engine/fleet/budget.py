@@ -67,7 +67,7 @@ class Budget:
             bring_back=bring_back,
         )
         self.admission = Admission(surroundings, limit_bytes, may_evict=may_evict)
-        self._demands: dict[str, tuple[Entry, int, Demand]] = {}
+        self._demands: dict[str, tuple[object, Demand]] = {}
         self._saving: set[asyncio.Task[None]] = set()
 
     async def devices(self) -> list[Device]:
@@ -76,13 +76,20 @@ class Budget:
         return await self._launcher.devices(engine.path if engine else None)
 
     def demand(self, entry: Entry) -> Demand:
-        """What it would need now; worked out once for each state of the entry."""
-        capacity = self.admission.capacity_bytes or sys.maxsize
+        """What it would need now; worked out once for each state of its header, its parts and its choices."""
+        capacity, model = self.admission.capacity_bytes or sys.maxsize, entry.model
+        state = (capacity, model.header_digest, model.file_size_bytes, model.mmproj, entry.choices)
         known = self._demands.get(entry.model_id)
-        if known is None or known[0] is not entry or known[1] != capacity:
+        if known is None or known[0] != state:
             demand = plan_demand(entry, self._engines.known, capacity)
-            known = self._demands[entry.model_id] = (entry, capacity, demand)
-        return known[2]
+            known = self._demands[entry.model_id] = (state, demand)
+        return known[1]
+
+    async def warm(self) -> None:
+        """Work out every model's need beforehand, so that the first who asks for thousands need not wait."""
+        for entry in list(self._registry.entries.values()):
+            self.demand(entry)
+            await asyncio.sleep(0)
 
     async def plan(self, entry: Entry) -> Plan:
         """A start that is not made."""
