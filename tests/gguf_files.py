@@ -54,11 +54,11 @@ def write_llama(
     writer = gguf.GGUFWriter(path, architecture, endianess=endian)
     _add_general(writer, name, size_label, file_type)
     _add_geometry(writer, layers, context_length, embedding, heads)
-    _add_tokenizer(writer, vocabulary)
+    add_tokenizer(writer, vocabulary)
     if chat_template is not None:
         writer.add_chat_template(chat_template)
     for key, value in extra_keys.items():
-        _add_value(writer, key, value)
+        add_value(writer, key, value)
     _add_weights(writer, layers, embedding, vocabulary, np.random.default_rng(seed))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -77,7 +77,7 @@ def write_gguf(
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(path, architecture)
     for key, value in keys.items():
-        _add_value(writer, key, value)
+        add_value(writer, key, value)
     for name, (shape, kind) in tensors.items():
         stored = gguf.quant_shape_to_byte_shape(shape, kind)
         writer.add_tensor(name, np.zeros(stored, dtype=np.uint8), raw_shape=stored, raw_dtype=kind)
@@ -112,7 +112,7 @@ def _add_geometry(
     writer.add_rope_dimension_count(embedding // heads)
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, vocabulary: int) -> None:
+def add_tokenizer(writer: gguf.GGUFWriter, vocabulary: int) -> None:
     """A sentencepiece vocabulary: the marks, every byte, then words, so that any text has tokens."""
     words = [f"\u2581word{number}" for number in range(vocabulary - SMALLEST_VOCABULARY)]
     tokens = [*SPECIAL_TOKENS, *(f"<0x{byte:02X}>" for byte in range(256)), *words]
@@ -126,7 +126,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, vocabulary: int) -> None:
     writer.add_unk_token_id(0)
 
 
-def _add_value(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
+def add_value(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
     if isinstance(value, list):
         writer.add_array(key, value)
     else:

@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-import psutil
 import uvicorn
 from fastapi import FastAPI
 
@@ -129,7 +128,8 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             Paces(folder.loading),
             port_range=range(settings.port_range_start, settings.port_range_end + 1),
             start_concurrency=settings.start_concurrency,
-            ram_bytes=psutil.virtual_memory().total,
+            memory_limit_bytes=settings.memory_limit_bytes,
+            may_evict=settings.evict,
             on_change=on_change,
         )
         services = Services(
@@ -144,7 +144,8 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             logs=logs,
             counts=counts,
         )
-        tasks = [asyncio.create_task(work) for work in (tell(services), logs.keep_small())]
+        work = (tell(services), logs.keep_small(), fleet.budget.memories.watch())
+        tasks = [asyncio.create_task(each) for each in work]
         try:
             yield services, build_application(services, openai_router(registry, fleet, session))
         finally:
@@ -178,6 +179,7 @@ async def _boot(services: Services) -> None:
     else:
         await _open_fleet(services)
         await _scan(services)
+    await services.fleet.budget.warm()
     entries = services.registry.entries.values()
     autostart = [entry.model_id for entry in entries if entry.choices.settings.get("autostart")]
     if autostart:
@@ -185,7 +187,7 @@ async def _boot(services: Services) -> None:
 
 
 async def _open_fleet(services: Services) -> None:
-    await services.fleet.adopt()
+    await asyncio.gather(services.fleet.adopt(), services.fleet.budget.admission.capacity())
     services.fleet.open()
 
 

@@ -11,6 +11,8 @@
       StartFailed              500
         NoFreePort             500
         StartTimedOut          504
+        OutOfMemory            500
+        NotEnoughMemory        507
       ServerEnded              500
       NotRunning               503
       UpstreamFailed           502
@@ -115,6 +117,23 @@ class NoFreePort(StartFailed):
 class StartTimedOut(StartFailed):
     code = "start_timed_out"
     status = 504
+
+
+class OutOfMemory(StartFailed):
+    """The engine was given its memory and ended for want of more."""
+
+    code = "out_of_memory"
+
+
+class NotEnoughMemory(StartFailed):
+    """It would not fit, so it was not started. detail: what it needs, what is free, who must stop."""
+
+    code = "not_enough_memory"
+    status = 507
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.error = "Not enough memory"
 
 
 class ServerEnded(SynapseError):

@@ -130,6 +130,13 @@ class Settings(BaseSettings):
     probe_seconds: float = _setting(
         "SYNAPSE_PROBE_SECONDS", 15, "How often a running server is asked whether it lives.", gt=0
     )
+    memory_limit_mb: float | None = _setting(
+        "SYNAPSE_MEMORY_LIMIT_MB",
+        None,
+        "Memory for all servers together, in MB; by default the machine's, or its control group's, less 10%.",
+        gt=0,
+    )
+    evict: bool = _setting("SYNAPSE_EVICT", True, "Stop idle servers when another one needs their memory.")
     log_max_mb: float = _setting(
         "SYNAPSE_LOG_MAX_MB", 16, "How much of each server's log is kept, in MB (10^6 bytes).", gt=0
     )
@@ -141,6 +148,10 @@ class Settings(BaseSettings):
     def own_models(self) -> Path:
         """Folder of the models that Synapse Engine itself brings."""
         return self.data_dir / "models"
+
+    @property
+    def memory_limit_bytes(self) -> int | None:
+        return None if self.memory_limit_mb is None else int(self.memory_limit_mb * 1e6)
 
     @property
     def log_max_bytes(self) -> int:

@@ -127,7 +127,6 @@ REFUSED: list[tuple[Any, str]] = [
     ({"settings": {"extra_args": ["--bogus"]}}, "Unknown setting: extra_args --bogus"),
     ({"settings": {"extra_args": "x"}}, "body.settings.extra_args"),
     ({"settings": {"replicas": 2}}, "Setting not yet supported: replicas"),
-    ({"settings": {"pinned": True}}, "Setting not yet supported: pinned"),
     ({"settings": {"variants": []}}, "Setting not yet supported: variants"),
     ({"settings": {"idle_stop_seconds": 5}}, "Setting not yet supported: idle_stop_seconds"),
     ({"settings": {"engine": "nowhere"}}, "Unknown engine: nowhere"),

@@ -107,6 +107,8 @@ async def open_rig(
     limits: Limits = LIMITS,
     restart_limits: RestartLimits = NO_RESTARTS,
     start_concurrency: int = 4,
+    memory_limit_bytes: int | None = None,
+    may_evict: bool = True,
 ) -> AsyncIterator[Rig]:
     async with aiohttp.ClientSession() as session:
         registry = Registry.open(folder / "model_registry.json")
@@ -121,9 +123,11 @@ async def open_rig(
             Paces(folder / "loading.json"),
             port_range=ports,
             start_concurrency=start_concurrency,
-            ram_bytes=8 << 30,
+            memory_limit_bytes=memory_limit_bytes,
+            may_evict=may_evict,
             on_change=lambda server: None,
         )
+        await fleet.budget.admission.capacity()
         fleet.open()
         try:
             yield Rig(fleet, registry, session, stage, ports, folder)

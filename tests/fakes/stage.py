@@ -21,6 +21,7 @@ ENGINE = """#!/bin/sh
 case "$1" in
 --version) echo "version: 0.0.9-fake (build 9, commit 1234567)" ;;
 --help) exec cat "{help}" ;;
+--list-devices) echo "Available devices:"; cat "$0.devices" 2> /dev/null || echo "  (none)" ;;
 *) exec "{python}" -S -E "{script}" "$@" ;;
 esac
 """
@@ -137,7 +138,10 @@ async def open_stage() -> AsyncIterator[Stage]:
 
 
 def write_engine(path: Path, python: str) -> Path:
-    """An executable at `path` that is the fake llama-server, run by that Python."""
+    """An executable at `path` that is the fake llama-server, run by that Python.
+
+    It sees the GPUs in the file `path`.devices, a line each as llama-server lists them.
+    """
     script = Path(__file__).with_name("llama_server.py")
     path.write_text(ENGINE.format(python=python, script=script, help=HELP))
     os.chmod(path, 0o755)

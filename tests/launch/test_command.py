@@ -23,7 +23,7 @@ ENGINE = Engine(
 GIB = 1 << 30
 
 
-def command(settings: dict[str, Any] | None = None, *, ram: int = 64 * GIB, **facts: Any) -> Command:
+def command(settings: dict[str, Any] | None = None, *, prompt_cache: int = 2 * GIB, **facts: Any) -> Command:
     model = fake_model(Path("/models/qwen.gguf"), **({"context_length": 40_960} | facts))
     return build_command(
         "qwen_7b_fast",
@@ -33,7 +33,7 @@ def command(settings: dict[str, Any] | None = None, *, ram: int = 64 * GIB, **fa
         port=8080,
         port_is_pinned=False,
         api_key="secret",
-        ram_bytes=ram,
+        prompt_cache_bytes=prompt_cache,
     )
 
 
@@ -62,7 +62,10 @@ DEFAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["--ctx-size", "16384", "--cache-ram", "2048"],
     ),
     "context unknown: the engine's own": ({"context_length": None}, ["--cache-ram", "2048"]),
-    "little RAM: a tenth of it": ({"ram": 4 * GIB}, ["--ctx-size", "32768", "--cache-ram", "409"]),
+    "a prompt cache of whole MiB": (
+        {"prompt_cache": (5 << 20) + 7},
+        ["--ctx-size", "32768", "--cache-ram", "5"],
+    ),
     "embedding": (
         {"kind": Kind.EMBEDDING, "context_length": 512},
         ["--ctx-size", "512", "--parallel", "1", "--cache-ram", "0", "--embeddings"],
@@ -98,6 +101,9 @@ CHOSEN: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a boolean where on and off are words": ({"flash_attn": True}, [*CHAT, "--flash-attn", "on"]),
     "and its opposite": ({"flash_attn": False}, [*CHAT, "--flash-attn", "off"]),
     "the third word": ({"flash_attn": "auto"}, [*CHAT, "--flash-attn", "auto"]),
+    "no GPU": ({"devices": "cpu"}, [*CHAT, "--device", "none"]),
+    "some GPUs": ({"devices": ["CUDA0", "CUDA1"]}, [*CHAT, "--device", "CUDA0,CUDA1"]),
+    "whichever GPUs there are": ({"devices": "auto"}, CHAT),
     "a list": ({"device": ["Vulkan0", "Vulkan1"]}, [*CHAT, "--device", "Vulkan0,Vulkan1"]),
     "extra arguments come last, as they are": (
         {"extra_args": ["--temp", "-1", "--jinja"], "threads": 2},
@@ -125,7 +131,7 @@ def test_a_kinds_flag_can_be_refused() -> None:
 def test_defaults_that_the_engine_does_not_know_are_left_out() -> None:
     bare = Engine("/bin/old", "0", {flag: ENGINE.flags[flag] for flag in ("--model", "--port")})
     model = fake_model(Path("/m.gguf"), context_length=4096)
-    built = build_command("m", model, {}, bare, port=1, port_is_pinned=True, api_key="k", ram_bytes=GIB)
+    built = build_command("m", model, {}, bare, port=1, port_is_pinned=True, api_key="k")
     assert built.argv == (
         "/bin/old",
         "--model",
@@ -182,9 +188,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     **{
         f"not yet {name}": ({name: value}, f"Setting not yet supported: {name}")
         for name, value in {
-            "devices": "cpu",
             "idle_stop_seconds": 5,
-            "pinned": True,
             "replicas": 2,
             "variants": [],
         }.items()

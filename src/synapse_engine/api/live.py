@@ -12,14 +12,13 @@ from pydantic import BaseModel
 from synapse_engine.api.services import Services, Whole
 from synapse_engine.api.system import devices_out, system_out
 from synapse_engine.api.views import (
-    measured,
     model_out,
     registry_out,
     server_list,
     server_out,
     skipped_out,
 )
-from synapse_engine.api.wire import MemoryOut, NoticeOut, ScanOut, ServerLoad, Snapshot
+from synapse_engine.api.wire import DeviceOut, MemoryOut, NoticeOut, ScanOut, ServerLoad, Snapshot
 
 # What changes again within this time is one event.
 COALESCE_SECONDS = 0.02
@@ -48,9 +47,7 @@ async def snapshot(services: Services) -> Whole:
     # From here on nothing is waited for: what is put together is of one moment.
     live, now = services.live, time.monotonic()
     if live.whole is None or live.whole.last_id != live.bus.last_id or now - live.whole.at > FRESH_SECONDS:
-        whole = Snapshot(
-            registry=registry_out(services), servers=server_list(services, live.memories), system=system
-        )
+        whole = Snapshot(registry=registry_out(services), servers=server_list(services), system=system)
         live.whole = Whole(live.bus.last_id, now, _json(whole))
     return live.whole
 
@@ -66,7 +63,7 @@ def _publish_changes(services: Services) -> None:
     bus, entries = services.live.bus, services.registry.entries
     servers, models, scan = services.live.changes.take()
     for model_id in servers & entries.keys():
-        bus.publish("server", _json(server_out(services, entries[model_id], services.live.memories)))
+        bus.publish("server", _json(server_out(services, entries[model_id])))
     if len(models) > MANY_MODELS:
         bus.start_over()
     else:
@@ -79,15 +76,15 @@ def _publish_changes(services: Services) -> None:
 async def _tell_memory(services: Services) -> None:
     while True:
         await services.live.bus.somebody()
-        services.live.memories = await asyncio.to_thread(measured, dict(services.fleet.servers))
-        services.live.bus.publish("memory", _json(_memory_out(services)))
+        devices = await devices_out(services)
+        services.live.bus.publish("memory", _json(_memory_out(services, devices)))
         await asyncio.sleep(MEMORY_SECONDS)
 
 
-def _memory_out(services: Services) -> MemoryOut:
-    servers = server_list(services, services.live.memories).servers
+def _memory_out(services: Services, devices: list[DeviceOut]) -> MemoryOut:
+    servers = server_list(services).servers
     return MemoryOut(
-        devices=devices_out(),
+        devices=devices,
         servers=[
             ServerLoad(
                 model_id=server.model_id,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import Mapping
 
 import psutil
 from fastapi import APIRouter
@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 
 import synapse_engine
 from synapse_engine.api.services import Services, Wired
-from synapse_engine.api.views import STATUSES, measured, status_of
+from synapse_engine.api.views import STATUSES, status_of
 from synapse_engine.launch.base import Memory
 from synapse_engine.metrics import CONTENT_TYPE, Family, Sample, exposition
 
@@ -21,7 +21,7 @@ router = APIRouter(tags=["system"])
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(services: Wired) -> PlainTextResponse:
     """Prometheus text format."""
-    memories = await asyncio.to_thread(measured, dict(services.fleet.servers))
+    memories = await services.fleet.budget.memories.current()
     families = [
         *_servers(services, memories),
         *services.counts.families(),
@@ -31,7 +31,7 @@ async def metrics(services: Wired) -> PlainTextResponse:
     return PlainTextResponse(exposition(families), media_type=CONTENT_TYPE)
 
 
-def _servers(services: Services, memories: dict[str, Memory]) -> list[Family]:
+def _servers(services: Services, memories: Mapping[str, Memory]) -> list[Family]:
     servers = services.fleet.servers
     states = [
         Sample(status_of(server) == status, {"model": model_id, "state": status})

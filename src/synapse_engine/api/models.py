@@ -10,13 +10,14 @@ from fastapi import APIRouter, Response
 
 from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
-from synapse_engine.api.views import model_out, registry_out
+from synapse_engine.api.views import model_out, plan_out, registry_out
 from synapse_engine.api.wire import (
     EnableAsk,
     Enabled,
     ModelEdit,
     ModelOut,
     ModelSettings,
+    PlanOut,
     RegistryOut,
     Rescanned,
 )
@@ -82,6 +83,12 @@ async def release(services: Wired, model_id: str) -> ModelOut:
     held_id = services.registry.resolve(model_id).model_id
     await services.fleet.hold([held_id], False)
     return model_out(services, services.registry.get(held_id))
+
+
+@router.get("/{model_id:path}/plan", responses=documented(404, 409))
+async def plan(services: Wired, model_id: str) -> PlanOut:
+    """What a start would need, whether that fits, and who would have to stop. Starts nothing."""
+    return plan_out(await services.fleet.budget.plan(services.registry.resolve(model_id)))
 
 
 @router.get("/{model_id:path}", responses=documented(404, 409))

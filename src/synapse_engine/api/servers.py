@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 
 from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
-from synapse_engine.api.views import failed_model, measured, server_list, server_out
+from synapse_engine.api.views import failed_model, server_list, server_out
 from synapse_engine.api.wire import (
     RunningModel,
     ServerList,
@@ -31,7 +31,8 @@ router = APIRouter(prefix="/api/models/servers", tags=["servers"])
 @router.get("", responses=documented())
 async def list_servers(services: Wired) -> ServerList:
     """Every server that is not stopped."""
-    return server_list(services, await asyncio.to_thread(measured, dict(services.fleet.servers)))
+    await services.fleet.budget.memories.current()
+    return server_list(services)
 
 
 @router.post("/start-all", responses=documented(404, 409, 503))
@@ -79,10 +80,11 @@ async def start(
     model_id: str,
     response: Response,
     wait: Annotated[bool, Query(description="false: answer 202 at once")] = True,
+    force: Annotated[bool, Query(description="true: start it though memory seems too short")] = False,
 ) -> StartedServer:
     """Start a model's server and answer when it is ready; a start under way is joined."""
     entry = services.registry.resolve(model_id)
-    starting = asyncio.ensure_future(services.fleet.start(entry.model_id))
+    starting = asyncio.ensure_future(services.fleet.start(entry.model_id, force=force))
     if not wait:
         return await _answer_at_once(services, entry, starting, response)
     return _started(entry, await starting)
@@ -111,8 +113,8 @@ async def stop(
 async def one_server(services: Wired, model_id: str) -> ServerOut:
     """One server, a stopped one too."""
     entry = services.registry.resolve(model_id)
-    servers = {id_: server for id_, server in services.fleet.servers.items() if id_ == entry.model_id}
-    return server_out(services, entry, await asyncio.to_thread(measured, servers))
+    await services.fleet.budget.memories.current()
+    return server_out(services, entry)
 
 
 async def _answer_at_once(

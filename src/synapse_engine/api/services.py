@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -12,7 +12,6 @@ from synapse_engine.catalog.scanner import Scanner
 from synapse_engine.datafolder import DataFolder
 from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
-from synapse_engine.launch.base import Memory
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.logs import Logs
 from synapse_engine.metrics import ServerCounts
@@ -30,11 +29,10 @@ class Whole:
 
 @dataclass
 class Live:
-    """What is told to whoever listens. memories: what each server took when it was last looked at."""
+    """What is told to whoever listens."""
 
     bus: Bus
     changes: Changes
-    memories: dict[str, Memory] = field(default_factory=dict)
     whole: Whole | None = None
 
 

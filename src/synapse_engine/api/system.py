@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 
-import psutil
 from fastapi import APIRouter
 
 import synapse_engine
 from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
-from synapse_engine.api.views import megabytes
+from synapse_engine.api.views import device_out
 from synapse_engine.api.wire import DeviceOut, EngineOut, Health, PathsOut, PortRange, Readiness, SystemOut
 from synapse_engine.errors import Booting, EngineNotFound
 
@@ -42,7 +41,7 @@ async def system_out(services: Services) -> SystemOut:
     return SystemOut(
         version=synapse_engine.__version__,
         engine=await _engine(services),
-        devices=devices_out(),
+        devices=await devices_out(services),
         uptime_seconds=round(time.monotonic() - services.began, 1),
         paths=PathsOut(
             data_dir=str(folder.root),
@@ -56,13 +55,8 @@ async def system_out(services: Services) -> SystemOut:
     )
 
 
-def devices_out() -> list[DeviceOut]:
-    memory = psutil.virtual_memory()
-    return [
-        DeviceOut(
-            name="RAM", kind="ram", total_mb=megabytes(memory.total), free_mb=megabytes(memory.available)
-        )
-    ]
+async def devices_out(services: Services) -> list[DeviceOut]:
+    return [device_out(space) for space in await services.fleet.budget.admission.spaces()]
 
 
 async def _engine(services: Services) -> EngineOut:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from synapse_engine.api.services import Services
 from synapse_engine.api.wire import (
+    DeviceOut,
+    EstimateOut,
     FailedModel,
     LastError,
     ModelOut,
+    PlannedDevice,
+    PlanOut,
     PortRange,
     RegistryOut,
     ServerList,
@@ -19,6 +22,9 @@ from synapse_engine.api.wire import (
 )
 from synapse_engine.catalog.registry import Entry
 from synapse_engine.errors import SynapseError
+from synapse_engine.fleet.budget import Plan
+from synapse_engine.fleet.cache import plan_slots
+from synapse_engine.fleet.room import Space
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
 from synapse_engine.launch.base import Memory
@@ -68,6 +74,8 @@ def model_out(services: Services, entry: Entry) -> ModelOut:
     """A model as `/api/models` shows it."""
     model, choices = entry.model, entry.choices
     server = services.fleet.servers.get(entry.model_id)
+    demand = services.fleet.budget.demand(entry)
+    measured = demand.measured_bytes
     return ModelOut(
         model_id=entry.model_id,
         display_name=model.display_name,
@@ -93,8 +101,8 @@ def model_out(services: Services, entry: Entry) -> ModelOut:
         aliases=list(choices.aliases),
         settings=dict(choices.settings),
         settings_verified=not choices.settings or services.engines.known is not None,
-        estimated_memory_mb=None,
-        measured_memory_mb=None,
+        estimated_memory_mb=megabytes(demand.estimate.total_bytes),
+        measured_memory_mb=None if measured is None else megabytes(measured),
         missing=entry.missing,
         problem=model.problem,
         status=status_of(server),
@@ -103,11 +111,12 @@ def model_out(services: Services, entry: Entry) -> ModelOut:
     )
 
 
-def server_out(services: Services, entry: Entry, memories: Mapping[str, Memory]) -> ServerOut:
-    """A server as `/api/models/servers` shows it, a stopped one too. memories: by model id, where known."""
+def server_out(services: Services, entry: Entry) -> ServerOut:
+    """A server as `/api/models/servers` shows it, a stopped one too."""
     server = services.fleet.servers.get(entry.model_id)
     process = server.process if server else None
-    memory = memories.get(entry.model_id, NO_MEMORY) if process else NO_MEMORY
+    latest = services.fleet.budget.memories.latest
+    memory = latest.get(entry.model_id, NO_MEMORY) if process else NO_MEMORY
     started_at = server.started_at if server else None
     progress, eta_seconds = _progress(server)
     return ServerOut(
@@ -141,21 +150,54 @@ def _progress(server: Server | None) -> tuple[float | None, float | None]:
     return round(server.load.progress.share, 3), None if eta is None else round(eta, 1)
 
 
-def server_list(services: Services, memories: Mapping[str, Memory]) -> ServerList:
+def server_list(services: Services) -> ServerList:
     """Every server that is not stopped."""
     servers = [
-        server_out(services, services.registry.get(model_id), memories)
+        server_out(services, services.registry.get(model_id))
         for model_id, server in services.fleet.servers.items()
         if server.state is not State.STOPPED
     ]
     return ServerList(servers=servers, total_running=sum(s.status == "running" for s in servers))
 
 
-def measured(servers: Mapping[str, Server]) -> dict[str, Memory]:
-    """What each server's process takes now, by model id; asks the system for each, so call it in a thread."""
-    processes = {model_id: server.process for model_id, server in servers.items() if server.process}
-    memories = {model_id: process.memory() for model_id, process in processes.items()}
-    return {model_id: memory for model_id, memory in memories.items() if memory is not None}
+def device_out(space: Space) -> DeviceOut:
+    return DeviceOut(
+        name=space.name,
+        kind=space.kind,
+        total_mb=megabytes(space.total_bytes),
+        limit_mb=megabytes(space.limit_bytes),
+        reserved_mb=megabytes(space.reserved_bytes),
+        free_mb=megabytes(space.free_bytes),
+    )
+
+
+def plan_out(plan: Plan) -> PlanOut:
+    """A start that is not made."""
+    estimate, verdict = plan.demand.estimate, plan.verdict
+    need = verdict.placement.need
+    return PlanOut(
+        fits=verdict.fits,
+        needed_mb=megabytes(verdict.placement.total_bytes),
+        free_mb=megabytes(sum(space.free_bytes for space in plan.spaces)),
+        devices=[
+            PlannedDevice(**device_out(space).model_dump(), needed_mb=megabytes(need.get(space.name, 0)))
+            for space in plan.spaces
+        ],
+        evicts=list(verdict.evicts),
+        context_tokens=plan_slots(plan.demand.model, plan.demand.options).context_tokens,
+        is_measured=plan.demand.measured_bytes is not None,
+        estimate=EstimateOut(
+            weights_mb=megabytes(estimate.weights_bytes),
+            parts_mb=megabytes(estimate.parts_bytes),
+            kv_cache_mb=megabytes(estimate.kv_bytes),
+            state_mb=megabytes(estimate.state_bytes),
+            compute_mb=megabytes(estimate.compute_bytes),
+            process_mb=megabytes(estimate.process_bytes),
+            prompt_cache_mb=megabytes(estimate.prompt_cache_bytes),
+        ),
+        notice=verdict.placement.notice,
+        detail=plan.refusal,
+    )
 
 
 def failed_model(entry: Entry, error: SynapseError) -> FailedModel:

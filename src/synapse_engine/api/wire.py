@@ -185,8 +185,10 @@ class ModelOut(BaseModel):
     aliases: list[str]
     settings: dict[str, Any] = Field(description="those that a person set; see ModelSettings")
     settings_verified: bool = Field(description="false where no engine was there to check them against")
-    estimated_memory_mb: Mb | None
-    measured_memory_mb: Mb | None
+    estimated_memory_mb: Mb | None = Field(description="from the header and the settings, in MB")
+    measured_memory_mb: Mb | None = Field(
+        description="what it took when it last ran with these settings, in MB"
+    )
     missing: bool = Field(description="its file is gone; its choices are kept")
     problem: str | None = Field(description="why it cannot be launched")
     status: Status
@@ -252,10 +254,45 @@ class Rescanned(BaseModel):
 
 
 class DeviceOut(BaseModel):
-    name: str
+    name: str = Field(description="as the engine calls it; the machine's own memory is `RAM`")
     kind: Literal["ram", "gpu"]
     total_mb: Mb
+    limit_mb: Mb = Field(description="for all servers together, in MB")
+    reserved_mb: Mb = Field(description="held by servers, in MB")
+    free_mb: Mb = Field(description="for one more server, in MB")
+
+
+class PlannedDevice(DeviceOut):
+    needed_mb: Mb
+
+
+class EstimateOut(BaseModel):
+    """What the header says that it takes, by what takes it."""
+
+    weights_mb: Mb
+    parts_mb: Mb = Field(description="mmproj and draft files, in MB")
+    kv_cache_mb: Mb
+    state_mb: Mb = Field(description="of recurrent layers, in MB")
+    compute_mb: Mb
+    process_mb: Mb
+    prompt_cache_mb: Mb = Field(
+        description="where its size was set, in MB; else it is cut from what is left over"
+    )
+
+
+class PlanOut(BaseModel):
+    """What a start would come to now."""
+
+    fits: bool = Field(description="after those have stopped that `evicts` names")
+    needed_mb: Mb
     free_mb: Mb
+    devices: list[PlannedDevice]
+    evicts: list[str] = Field(description="idle models that would stop to make room")
+    context_tokens: int = Field(description="the whole context, of all slots")
+    is_measured: bool = Field(description="needed_mb is what it took when it last ran like this")
+    estimate: EstimateOut
+    notice: str | None = Field(description="what would not be on a GPU")
+    detail: str | None = Field(description="why it does not fit, and what would have to stop")
 
 
 class EngineOut(BaseModel):

@@ -30,6 +30,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     tier: overrides the model's own. settings: llama-server's, under its long names.
     last_started_at: unix seconds. held: a person stopped it, so requests do not start it.
+    measured_memory_bytes: what it took when it last ran. measured_for: a digest of the settings then.
     """
 
     enabled: bool = False
@@ -40,6 +41,8 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     settings: dict[str, Any] = {}
     last_started_at: float | None = None
     held: bool = False
+    measured_memory_bytes: int | None = None
+    measured_for: str | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,12 +14,15 @@ import msgspec
 from synapse_engine.catalog.model import Tier
 from synapse_engine.catalog.registry import Choices, Entry, Registry
 from synapse_engine.errors import Booting, CouldNotSave, NotRunning, SynapseError
+from synapse_engine.fleet.admission import Terms
+from synapse_engine.fleet.budget import Budget
 from synapse_engine.fleet.journal import Journal, Record
-from synapse_engine.fleet.life import Limits, Prepare, Started, Stopped
+from synapse_engine.fleet.leases import Lease
+from synapse_engine.fleet.life import Attempt, Limits, Prepare, Started, Stopped
 from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.preparation import Preparation
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy
-from synapse_engine.fleet.server import ADOPTION_SECONDS, Lease, Server, Surroundings
+from synapse_engine.fleet.server import ADOPTION_SECONDS, Server, Surroundings
 from synapse_engine.fleet.state import State
 from synapse_engine.fleet.turns import Turns, start_order
 from synapse_engine.launch.base import Command, Launcher, LogChunk
@@ -55,20 +58,26 @@ class Fleet:
         *,
         port_range: range,
         start_concurrency: int,
-        ram_bytes: int,
+        memory_limit_bytes: int | None = None,
+        may_evict: bool = True,
         on_change: Callable[[Server], None],
     ) -> None:
         self._registry = registry
         self._launcher = launcher
         self._journal = journal
+        self._on_change = on_change
         self._surroundings = Surroundings(
-            launcher, session, journal, limits, restart_limits, paces, on_change
+            launcher, session, journal, limits, restart_limits, paces, self._has_changed
+        )
+        self._servers: dict[str, Server] = {}
+        self.budget = Budget(
+            registry, launcher, engines, self._servers, memory_limit_bytes, may_evict, self._bring_back
         )
         self._preparation = Preparation(
-            registry, engines, port_range=port_range, ram_bytes=ram_bytes, is_active=self._is_active
+            registry, engines, self.budget.admission, port_range=port_range, is_active=self._is_active
         )
         self._turns = Turns(start_concurrency)
-        self._servers: dict[str, Server] = {}
+        self._coming_back: set[asyncio.Task[None]] = set()
         self.is_open = False
 
     @property
@@ -92,22 +101,30 @@ class Fleet:
         """Refuse what is new, stop everything, and return once no process is left."""
         self.is_open = False
         await asyncio.gather(*(server.stop(now=now) for server in self._servers.values()))
+        await asyncio.gather(*self._coming_back)
 
     async def let_go(self, drain_seconds: float) -> None:
         """Refuse what is new, let running requests finish, and leave the servers to a later run."""
         self.is_open = False
         servers = self._servers.values()
-        idle = [asyncio.ensure_future(server.until_idle()) for server in servers]
+        idle = [asyncio.ensure_future(server.leases.until_idle()) for server in servers]
         if idle:
             await asyncio.wait(idle, timeout=drain_seconds)
         for waiting in idle:
             waiting.cancel()
         await asyncio.gather(*(server.let_go() for server in servers))
 
-    async def start(self, model_id: str) -> Started:
-        """Start one model, at once. Raises what made it fail; see errors."""
+    async def start(self, model_id: str, *, force: bool = False, by_request: bool = False) -> Started:
+        """Start one model, at once. Raises what made it fail; see errors.
+
+        force: though memory seems too short. by_request: not a person's wish, so it makes room sooner.
+        """
         self._check_open()
-        return await self._start(self._registry.get(model_id), nullcontext())
+        terms = Terms(force=force, by_request=by_request)
+        started = await self._start(self._registry.get(model_id), nullcontext(), terms)
+        if not by_request:
+            self.budget.admission.started_by_hand(model_id)
+        return started
 
     async def stop(self, model_id: str, *, now: bool = False) -> Stopped:
         """Stop one model for a person, and hold it; one that does not run is no error.
@@ -132,8 +149,9 @@ class Fleet:
         else:
             entries = [self._registry.get(model_id) for model_id in dict.fromkeys(model_ids)]
         chosen = sorted((e for e in entries if tier is None or e.tier is tier), key=start_order)
+        terms = Terms(together=frozenset(entry.model_id for entry in chosen))
         return await _outcomes(
-            (entry, self._start(entry, self._turns.turn(start_order(entry)))) for entry in chosen
+            (entry, self._start(entry, self._turns.turn(start_order(entry)), terms)) for entry in chosen
         )
 
     async def stop_all(self) -> list[Outcome]:
@@ -219,7 +237,8 @@ class Fleet:
             self._journal.forget(model_id)
         else:
             server = self._server(model_id)
-            server.adopt(record, process, self._prepare(model_id), self._policy(model_id))
+            self.budget.admission.restore(model_id, record.command.need)
+            server.adopt(record, process, self._prepare(model_id, Terms()), self._policy(model_id))
             if record.was_ready:
                 await server.settled()
 
@@ -228,9 +247,9 @@ class Fleet:
             self._servers[model_id] = Server(model_id, self._surroundings)
         return self._servers[model_id]
 
-    def _prepare(self, model_id: str) -> Prepare:
-        async def prepare(strangers: frozenset[int]) -> Command:
-            return await self._preparation.prepare(model_id, strangers)
+    def _prepare(self, model_id: str, terms: Terms) -> Prepare:
+        async def prepare(attempt: Attempt) -> Command:
+            return await self._preparation.prepare(model_id, attempt, terms)
 
         return prepare
 
@@ -238,12 +257,30 @@ class Fleet:
         chosen = self._registry.get(model_id).choices.settings.get("restart")
         return RestartPolicy(chosen or RestartPolicy.ON_FAILURE)
 
-    async def _start(self, entry: Entry, turn: AbstractAsyncContextManager[object]) -> Started:
+    def _has_changed(self, server: Server) -> None:
+        self.budget.follow(server)
+        self._on_change(server)
+
+    def _bring_back(self, model_id: str, terms: Terms) -> None:
+        """Start again what was stopped for one that did not come up; whether that works is only logged."""
+
+        async def bring_back() -> None:
+            try:
+                await self._start(self._registry.get(model_id), nullcontext(), terms)
+            except SynapseError as error:
+                log.warning("%s does not come back: %s", model_id, error)
+
+        if self.is_open:
+            task = asyncio.create_task(bring_back(), name=f"bring back {model_id}")
+            self._coming_back.add(task)
+            task.add_done_callback(self._coming_back.discard)
+
+    async def _start(self, entry: Entry, turn: AbstractAsyncContextManager[object], terms: Terms) -> Started:
         # Again: a start-all's starts come a moment after it was let in, and a close may lie between.
         self._check_open()
         model_id = entry.model_id
         server = self._server(model_id)
-        return await server.ensure_ready(self._prepare(model_id), self._policy(model_id), turn)
+        return await server.ensure_ready(self._prepare(model_id, terms), self._policy(model_id), turn)
 
 
 async def _nothing_to_stop() -> Stopped:

@@ -13,8 +13,17 @@ from synapse_engine.launch.base import Command
 
 T = TypeVar("T")
 
-Prepare = Callable[[frozenset[int]], Awaitable[Command]]
-"""Gives the command of the next attempt, given the ports that strangers were found on."""
+
+@dataclass(frozen=True)
+class Attempt:
+    """One spawn of several. strangers: ports that others were found on. ran_out: memory did, before."""
+
+    strangers: frozenset[int] = frozenset()
+    ran_out: bool = False
+
+
+Prepare = Callable[[Attempt], Awaitable[Command]]
+"""Gives the command of the next attempt."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ import msgspec
 
 from synapse_engine.catalog.registry import Choices, Entry, Registry
 from synapse_engine.errors import InvalidChoice, ModelFileMissing, StartFailed
+from synapse_engine.fleet.admission import Admission, Terms
+from synapse_engine.fleet.demand import plan_demand
+from synapse_engine.fleet.life import Attempt
 from synapse_engine.fleet.ports import Holding, plan_port
 from synapse_engine.launch.base import Command
 from synapse_engine.launch.command import build_command
@@ -18,31 +21,32 @@ from synapse_engine.launch.engine import Engines
 
 
 class Preparation:
-    """Checks file and engine, claims the port in the registry, builds the command line."""
+    """Checks file and engine, reserves memory, claims the port in the registry, builds the command line."""
 
     def __init__(
         self,
         registry: Registry,
         engines: Engines,
+        admission: Admission,
         *,
         port_range: range,
-        ram_bytes: int,
         is_active: Callable[[str], bool],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
         self._engines = engines
         self._port_range = port_range
-        self._ram_bytes = ram_bytes
+        self._admission = admission
         self._is_active = is_active
         self._clock = clock
 
-    async def prepare(self, model_id: str, strangers: frozenset[int]) -> Command:
-        """The command of the next attempt, given the ports that strangers were found on.
+    async def prepare(self, model_id: str, attempt: Attempt, terms: Terms) -> Command:
+        """The command of the next attempt.
 
-        Raises ModelFileMissing, StartFailed, EngineNotFound, NoFreePort.
+        Raises ModelFileMissing, StartFailed, EngineNotFound, NotEnoughMemory, NoFreePort.
         """
-        model = self._registry.get(model_id).model
+        entry = self._registry.get(model_id)
+        model = entry.model
         for path in model.files:
             if not os.path.exists(path):
                 raise ModelFileMissing(model_id, path)
@@ -51,7 +55,9 @@ class Preparation:
         engine = await self._engines.current(self._registry.get(model_id).choices.settings.get("engine"))
         if engine.problem is not None:
             raise StartFailed(engine.problem)
-        port, choices = await self._claim_port(model_id, strangers)
+        demand = plan_demand(entry, engine, await self._admission.capacity())
+        grant = await self._admission.admit(model_id, demand, terms, ran_out=attempt.ran_out)
+        port, choices = await self._claim_port(model_id, attempt.strangers)
         try:
             return build_command(
                 model_id,
@@ -61,7 +67,9 @@ class Preparation:
                 port=port,
                 port_is_pinned=choices.port_is_pinned,
                 api_key=secrets.token_urlsafe(24),
-                ram_bytes=self._ram_bytes,
+                context_tokens=grant.context_tokens,
+                prompt_cache_bytes=grant.prompt_cache_bytes,
+                need=grant.need,
             )
         except InvalidChoice as error:
             raise StartFailed(f"{error.error}. {error.detail}") from error

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ import aiohttp
 
 from synapse_engine.errors import (
     NotRunning,
+    OutOfMemory,
     ServerEnded,
     StartCancelled,
     StartFailed,
@@ -27,12 +28,22 @@ from synapse_engine.errors import (
 )
 from synapse_engine.fleet.health import MISSES_UNTIL_HUNG, until_healthy, until_hung
 from synapse_engine.fleet.journal import Journal, Record
-from synapse_engine.fleet.life import Failure, Life, Limits, Prepare, Started, StopAsked, Stopped
+from synapse_engine.fleet.leases import Lease, Leases
+from synapse_engine.fleet.life import (
+    Attempt,
+    Failure,
+    Life,
+    Limits,
+    Prepare,
+    Started,
+    StopAsked,
+    Stopped,
+)
 from synapse_engine.fleet.loading import Load, Paces
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy, Restarts
 from synapse_engine.fleet.state import Event, State, next_state
 from synapse_engine.launch.base import Command, Launcher, Process
-from synapse_engine.launch.failure import SHOWN_LINES, explain_exit, is_port_taken, with_log
+from synapse_engine.launch.failure import SHOWN_LINES, explain_exit, is_out_of_memory, is_port_taken, with_log
 
 GIB = 1 << 30
 STARTUP_SECONDS_PER_GIB = 20.0
@@ -56,28 +67,10 @@ class Surroundings:
     on_change: Callable[[Server], None]
 
 
-class Lease:
-    """Permission to use a ready server, held until the last byte of the answer has left."""
-
-    def __init__(self, server: Server, url: str, api_key: str) -> None:
-        self.url = url
-        self.api_key = api_key
-        self._server = server
-
-    def __enter__(self) -> Lease:
-        self._server._leases.add(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server._leases.discard(self)
-        if not self._server._leases:
-            self._server._idle.set()
-
-
 class Server:
     """The server of one model, running or not.
 
-    Attributes to read: state, process, command, started_at, failure, restarts; load, while it loads.
+    Attributes to read: state, process, command, started_at, failure, restarts, leases; load, while it loads.
     """
 
     def __init__(self, model_id: str, surroundings: Surroundings) -> None:
@@ -93,16 +86,15 @@ class Server:
         self._life: Life | None = None
         self._ready_at = 0.0
         self._stops = 0
-        self._leases: set[Lease] = set()
-        self._idle = asyncio.Event()
+        self.leases = Leases()
 
     def __repr__(self) -> str:
         pid = self.process.pid if self.process else None
-        return f"<Server {self.model_id} {self.state} pid={pid} leases={len(self._leases)}>"
+        return f"<Server {self.model_id} {self.state} pid={pid} leases={len(self.leases.held)}>"
 
     @property
     def active_requests(self) -> int:
-        return len(self._leases)
+        return len(self.leases.held)
 
     async def ensure_ready(self, prepare: Prepare, policy: RestartPolicy, turn: Turn) -> Started:
         """Start it, or join the start under way, or find it running; wait until it is ready.
@@ -172,17 +164,11 @@ class Server:
         life.task.cancel()
         await life.ended()
 
-    async def until_idle(self) -> None:
-        """Return once no lease is held."""
-        while self._leases:
-            self._idle.clear()
-            await self._idle.wait()
-
     def lease(self) -> Lease:
         """Use of the ready server. Raises NotRunning in any other state."""
         if self.state is not State.READY or self.process is None or self.command is None:
             raise NotRunning(self.model_id, self.state)
-        return Lease(self, self.process.url, self.command.api_key)
+        return Lease(self.leases, self.process.url, self.command.api_key)
 
     def _move(self, event: Event) -> None:
         before, self.state = self.state, next_state(self.state, event)
@@ -257,18 +243,32 @@ class Server:
             await life.unless_started(delay or 0.0)
             self._move(Event.RETRY)
             try:
-                await self._load(life)
+                await self._load(life, tries_again=False)
                 return
             except StartFailed as error:
                 if life.start_asked.is_set():
                     raise
                 ended, uptime_seconds = ServerEnded(error.detail), 0.0
 
-    async def _load(self, life: Life) -> None:
-        """Spawn, on another port where the first is a stranger's, and wait until it is ready."""
-        strangers: set[int] = set()
-        while (busy_port := await self._attempt(life.prepare, frozenset(strangers))) is not None:
-            strangers.add(busy_port)
+    async def _load(self, life: Life, *, tries_again: bool = True) -> None:
+        """Spawn and wait until it is ready: on another port where the first is a stranger's.
+
+        tries_again: once, where memory ran out.
+        """
+        attempt = Attempt()
+        while True:
+            try:
+                busy_port = await self._attempt(life.prepare, attempt)
+            except OutOfMemory:
+                if attempt.ran_out or not tries_again:
+                    raise
+                log.warning("%s: memory ran out, it is tried once more", self.model_id)
+                await self._end_process()
+                attempt = replace(attempt, ran_out=True)
+                continue
+            if busy_port is None:
+                break
+            attempt = replace(attempt, strangers=attempt.strangers | {busy_port})
         self._now_ready(life)
 
     def _now_ready(self, life: Life) -> None:
@@ -278,14 +278,15 @@ class Server:
             self.load.finish()
             self.load = None
         self.failure = None
+        self.leases.rest()
         self._with.journal.note(self.model_id, was_ready=True)
         self._move(Event.HEALTHY)
         life.start_asked.clear()
         life.ready.set_result(self.command.port)
 
-    async def _attempt(self, prepare: Prepare, strangers: frozenset[int]) -> int | None:
+    async def _attempt(self, prepare: Prepare, attempt: Attempt) -> int | None:
         """One spawn, until it is ready (None) or its port turns out to be taken (the port)."""
-        command = self.command = await prepare(strangers)
+        command = self.command = await prepare(attempt)
         began_at = time.time()
         self._with.journal.intend(command, began_at)
         self.process = await self._with.launcher.start(command)
@@ -324,6 +325,8 @@ class Server:
     async def _explain_early_exit(self, command: Command, exit_code: int | None) -> int:
         """The port where that was the cause and another may be tried. Raises StartFailed otherwise."""
         lines = await self._log_lines()
+        if is_out_of_memory(lines):
+            raise OutOfMemory(explain_exit(exit_code, lines))
         if not is_port_taken(lines):
             raise StartFailed(explain_exit(exit_code, lines))
         if command.port_is_pinned:
@@ -373,7 +376,7 @@ class Server:
             life.ready.set_exception(StartCancelled(self.model_id))
         if self.process is not None:
             self._with.journal.note(self.model_id, is_stopping=True)
-            await life.unless_hurried(self.until_idle(), self._with.limits.drain_seconds)
+            await life.unless_hurried(self.leases.until_idle(), self._with.limits.drain_seconds)
             if not life.hurry.is_set():
                 self.process.terminate()
                 await life.unless_hurried(self.process.wait(), self._with.limits.stop_seconds)

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Send
 from yarl import URL
 
 from synapse_engine.errors import UpstreamFailed
-from synapse_engine.fleet.server import Lease
+from synapse_engine.fleet.leases import Lease
 
 LARGE_BODY_BYTES = 1 << 20  # from here on it is sent piece by piece
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+RAM = "RAM"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +18,7 @@ class Command:
     api_key: what requests to the server must carry, made anew for each start.
     weights_bytes: size of all files that it loads, for time limits.
     settings: those of the person's that it was built from.
+    need: the memory that is reserved for it, in bytes by device.
     """
 
     model_id: str
@@ -26,14 +29,33 @@ class Command:
     api_key: str
     weights_bytes: int
     settings: Mapping[str, Any]
+    need: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What a process takes. resident: as `top` shows it; private: what its end would free."""
+    """What a process takes. resident: as `top` shows it; private: what its end would free.
+
+    The rest of what is resident are pages of files, which the system takes back when memory is short.
+    """
 
     resident_bytes: int
     private_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """Memory that servers can use: the machine's, or a GPU's.
+
+    name: as the engine calls it, `RAM` for the machine's. shares_ram: its memory is part of the machine's.
+    """
+
+    name: str
+    kind: Literal["ram", "gpu"]
+    total_bytes: int
+    free_bytes: int
+    description: str = ""
+    shares_ram: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +136,10 @@ class Launcher(Protocol):
         identity: what `Process.identity` gave, None where the run ended before it could be kept: then the
         process is looked for by the key in its environment.
         """
+        ...
+
+    async def devices(self, engine_path: str | None) -> list[Device]:
+        """The memory there is, RAM first; the GPUs are those that this engine sees."""
         ...
 
     def port_holder(self, port: int) -> str | None:

@@ -15,8 +15,8 @@ from synapse_engine.launch.engine import Engine, Flag
 OWN_SETTINGS = frozenset(
     "extra_args env engine devices idle_stop_seconds pinned replicas restart autostart variants".split()
 )
-SHAPES_COMMAND = frozenset(["extra_args", "env", "engine"])
-NOT_YET = frozenset("devices idle_stop_seconds pinned replicas variants".split())
+SHAPES_COMMAND = frozenset(["extra_args", "env", "engine", "devices"])
+NOT_YET = frozenset("idle_stop_seconds replicas variants".split())
 # The first five are given by us; with the others the server answers where, or how, nobody asks it.
 RESERVED = frozenset("host port model api_key alias api_prefix ssl_key_file ssl_cert_file reuse_port".split())
 RESERVED_ENV = frozenset(
@@ -25,8 +25,6 @@ RESERVED_ENV = frozenset(
 
 DEFAULT_CONTEXT_TOKENS = 32_768
 SINGLE_SLOT_BELOW_TOKENS = 16_384
-CACHE_RAM_MAX_MIB = 2_048
-RAM_SHARE_OF_CACHE = 10
 
 
 def check_settings(settings: Mapping[str, Any], engine: Engine | None) -> None:
@@ -66,27 +64,45 @@ def launch_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in OWN_SETTINGS - SHAPES_COMMAND}
 
 
-def default_options(model: Model, settings: Mapping[str, Any], ram_bytes: int) -> dict[str, Any]:
-    """What is passed where the person said nothing: context, slots, prompt cache and the kind's flags."""
+def given_options(settings: Mapping[str, Any], engine: Engine | None) -> dict[str, Any]:
+    """What a person set, by llama-server's longest names; `extra_args` are read as the engine would."""
+    chosen = {name: value for name, value in settings.items() if name not in OWN_SETTINGS}
+    if engine is None:
+        return chosen
+    options = {_longest_name(engine.flag(name), name): value for name, value in chosen.items()}
+    arguments = iter(settings.get("extra_args") or [])
+    for argument in arguments:
+        spelling, has_value, value = argument.partition("=")
+        flag = engine.flags.get(spelling)
+        if flag is not None:
+            given = (value if has_value else next(arguments, "")) if flag.takes_value else None
+            options[_longest_name(flag, spelling)] = (
+                spelling not in flag.negations if given is None else given
+            )
+    return options | _device_options(settings)
+
+
+def default_options(
+    model: Model, given: Mapping[str, Any], *, context_tokens: int, prompt_cache_bytes: int
+) -> dict[str, Any]:
+    """What is passed where the person said nothing: context, slots, prompt cache and the kind's flags.
+
+    context_tokens: at most so many, of those that it was trained for.
+    """
     options: dict[str, Any] = {}
     trained = model.context_length
-    context = settings.get("ctx_size") or min(trained or DEFAULT_CONTEXT_TOKENS, DEFAULT_CONTEXT_TOKENS)
+    context = given.get("ctx_size") or min(trained or context_tokens, context_tokens)
     if trained is not None:
         options["ctx_size"] = context
-    if isinstance(context, int) and context < SINGLE_SLOT_BELOW_TOKENS:
+    if str(context).isdecimal() and int(context) < SINGLE_SLOT_BELOW_TOKENS:
         options["parallel"] = 1
-    if model.kind is Kind.CHAT:
-        options["cache_ram"] = min(CACHE_RAM_MAX_MIB, ram_bytes // RAM_SHARE_OF_CACHE >> 20)
-    else:
-        options["cache_ram"] = 0
+    options["cache_ram"] = prompt_cache_bytes >> 20 if model.kind is Kind.CHAT else 0
     if model.kind is Kind.EMBEDDING:
         options["embeddings"] = True
     if model.kind is Kind.RERANKING:
         options["reranking"] = True
     if model.mmproj is not None:
         options["mmproj"] = model.mmproj
-    if model.adapters:
-        options["lora"] = list(model.adapters)
     return options
 
 
@@ -99,7 +115,9 @@ def build_command(
     port: int,
     port_is_pinned: bool,
     api_key: str,
-    ram_bytes: int,
+    context_tokens: int = DEFAULT_CONTEXT_TOKENS,
+    prompt_cache_bytes: int = 0,
+    need: Mapping[str, int] | None = None,
 ) -> Command:
     """The command line of one server. Defaults that this engine does not know are left out.
 
@@ -107,19 +125,16 @@ def build_command(
     """
     check_settings(settings, engine)
     chosen = {name: value for name, value in settings.items() if name not in OWN_SETTINGS}
-    defaults = default_options(model, chosen, ram_bytes)
-    options = {name: value for name, value in defaults.items() if engine.flag(name) is not None} | chosen
-    argv = [
-        engine.path,
-        "--model",
-        model.path,
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--alias",
-        model_id,
-    ]
+    defaults = default_options(
+        model,
+        given_options(settings, engine),
+        context_tokens=context_tokens,
+        prompt_cache_bytes=prompt_cache_bytes,
+    )
+    known = {name: value for name, value in defaults.items() if engine.flag(name) is not None}
+    options = known | _device_options(settings) | chosen
+    argv = [engine.path, "--model", model.path, "--host", "127.0.0.1", "--port", str(port)]
+    argv += ["--alias", model_id]
     for name, value in options.items():
         flag = engine.flag(name)
         if flag is not None:
@@ -134,7 +149,22 @@ def build_command(
         api_key=api_key,
         weights_bytes=model.file_size_bytes,
         settings=launch_settings(settings),
+        need=need or {},
     )
+
+
+def _longest_name(flag: Flag | None, name: str) -> str:
+    """The setting's name of an option: its last long spelling, as llama-server lists it."""
+    long = [spelling for spelling in flag.names if spelling.startswith("--")] if flag else []
+    return (long[-1] if long else name).removeprefix("--").replace("-", "_")
+
+
+def _device_options(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Ours to the engine's: `cpu` uses no GPU, `auto` leaves the choice to it."""
+    devices = settings.get("devices") or "auto"
+    if devices == "auto":
+        return {}
+    return {"device": "none" if devices == "cpu" else list(devices)}
 
 
 def _option_args(name: str, value: Any, flag: Flag) -> Iterator[str]:

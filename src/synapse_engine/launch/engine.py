@@ -153,6 +153,15 @@ async def probe(path: str, timeout_seconds: float = PROBE_TIMEOUT_SECONDS) -> En
     return Engine(path, parse_version(asking_version.result()[1]), flags, problem)
 
 
+async def ask_engine(path: str, argument: str, timeout_seconds: float) -> str:
+    """What the binary prints, empty where it does not answer in time or cannot be run."""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return (await _output(path, argument))[1]
+    except (TimeoutError, OSError):
+        return ""
+
+
 def _words(errors: ExceptionGroup[OSError]) -> str:
     error = errors.exceptions[0]
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)

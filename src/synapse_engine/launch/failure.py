@@ -10,6 +10,12 @@ SHOWN_LINES = 12
 
 _PORT_TAKEN = re.compile(r"couldn't bind HTTP server socket|address already in use", re.IGNORECASE)
 
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|cudaMalloc failed|failed to allocate|unable to allocate|ErrorOutOfDeviceMemory"
+    r"|std::bad_alloc|cannot allocate memory",
+    re.IGNORECASE,
+)
+
 # What llama-server and ggml print, the first match from the top wins; {0} is what the pattern caught.
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"invalid argument: (\S+)"), "the engine does not know the argument {0}"),
@@ -23,14 +29,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(r"data is not within the file bounds"), "the model file is cut short or corrupted"),
     (re.compile(r"invalid magic|not a GGUF|failed to read magic"), "the file is not a GGUF model"),
-    (
-        re.compile(
-            r"out of memory|cudaMalloc failed|failed to allocate|unable to allocate|ErrorOutOfDeviceMemory"
-            r"|std::bad_alloc|cannot allocate memory",
-            re.IGNORECASE,
-        ),
-        "out of memory",
-    ),
+    (_OUT_OF_MEMORY, "out of memory"),
     (re.compile(r"No such file or directory"), "a file that it needs is not there"),
     (re.compile(r"Permission denied"), "a file that it needs may not be read"),
     (re.compile(r"error loading model: (.+)"), "the model cannot be loaded: {0}"),
@@ -41,6 +40,11 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
 def is_port_taken(lines: Sequence[str]) -> bool:
     """Whether the log says that the server could not bind its port."""
     return any(_PORT_TAKEN.search(line) for line in lines)
+
+
+def is_out_of_memory(lines: Sequence[str]) -> bool:
+    """Whether the log says that memory ran out."""
+    return any(_OUT_OF_MEMORY.search(line) for line in lines)
 
 
 def explain_exit(exit_code: int | None, lines: Sequence[str]) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 
 from synapse_engine.errors import StartFailed
-from synapse_engine.launch.base import Command, LogChunk
+from synapse_engine.launch.base import Command, Device, LogChunk
+from synapse_engine.launch.devices import EngineDevices, ram
 from synapse_engine.launch.logs import Logs
 from synapse_engine.launch.process import LocalProcess, find_by_key, is_same_process, listens_on
 
@@ -22,6 +23,7 @@ class LocalLauncher:
 
     def __init__(self, logs: Logs) -> None:
         self._logs = logs
+        self._engine_devices = EngineDevices()
 
     async def start(self, command: Command) -> LocalProcess:
         try:
@@ -49,6 +51,10 @@ class LocalLauncher:
             return None if pid is None else LocalProcess(pid, command.port, None)
         except (psutil.NoSuchProcess, ProcessLookupError):
             return None
+
+    async def devices(self, engine_path: str | None) -> list[Device]:
+        gpus = await self._engine_devices.current(engine_path) if engine_path else []
+        return [ram(), *gpus]
 
     def port_holder(self, port: int) -> str | None:
         return port_holder(port)

@@ -70,10 +70,12 @@ class LocalProcess:
 
     def memory(self) -> Memory | None:
         try:
-            full = psutil.Process(self.pid).memory_full_info()
+            # The engine may be a script, and the llama-server its child.
+            infos = [psutil.Process(pid).memory_info() for pid in (self.pid, *_children(self.pid))]
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return None
-        return Memory(full.rss, full.uss)
+        resident = sum(info.rss for info in infos)
+        return Memory(resident, resident - sum(getattr(info, "shared", 0) for info in infos))
 
     def cpu_seconds(self) -> float | None:
         try:
@@ -156,13 +158,6 @@ def _loaded_bytes(pid: int) -> int | None:
     return max(int(counted["rchar:"]), int(counted["read_bytes:"]), shared_pages * PAGE_BYTES)
 
 
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
 def listens_on(connection: Any, port: int) -> bool:
     is_listening = connection.status == psutil.CONN_LISTEN and bool(connection.laddr)
     return is_listening and connection.laddr.port == port
@@ -180,6 +175,14 @@ def _has_key(pid: int, api_key: str) -> bool:
         return process.environ().get("LLAMA_API_KEY") == api_key
     except psutil.AccessDenied:
         return False
+
+
+def _children(pid: int) -> list[int]:
+    """Those that it started itself, without a walk over all processes; empty where that cannot be told."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def _watch(pid: int, on_exit: Callable[[], None]) -> None:

@@ -324,6 +324,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/{model_id}/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Plan
+         * @description What a start would need, whether that fits, and who would have to stop. Starts nothing.
+         */
+        get: operations["plan_api_models__model_id__plan_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/{model_id}": {
         parameters: {
             query?: never;
@@ -482,7 +502,10 @@ export interface components {
     schemas: {
         /** DeviceOut */
         DeviceOut: {
-            /** Name */
+            /**
+             * Name
+             * @description as the engine calls it; the machine's own memory is `RAM`
+             */
             name: string;
             /**
              * Kind
@@ -495,8 +518,18 @@ export interface components {
              */
             total_mb: number;
             /**
+             * Limit Mb
+             * @description for all servers together, in MB
+             */
+            limit_mb: number;
+            /**
+             * Reserved Mb
+             * @description held by servers, in MB
+             */
+            reserved_mb: number;
+            /**
              * Free Mb
-             * @description MB (10^6 bytes)
+             * @description for one more server, in MB
              */
             free_mb: number;
         };
@@ -594,6 +627,47 @@ export interface components {
              * @description what was found, and what to do
              */
             detail: string;
+        };
+        /**
+         * EstimateOut
+         * @description What the header says that it takes, by what takes it.
+         */
+        EstimateOut: {
+            /**
+             * Weights Mb
+             * @description MB (10^6 bytes)
+             */
+            weights_mb: number;
+            /**
+             * Parts Mb
+             * @description mmproj and draft files, in MB
+             */
+            parts_mb: number;
+            /**
+             * Kv Cache Mb
+             * @description MB (10^6 bytes)
+             */
+            kv_cache_mb: number;
+            /**
+             * State Mb
+             * @description of recurrent layers, in MB
+             */
+            state_mb: number;
+            /**
+             * Compute Mb
+             * @description MB (10^6 bytes)
+             */
+            compute_mb: number;
+            /**
+             * Process Mb
+             * @description MB (10^6 bytes)
+             */
+            process_mb: number;
+            /**
+             * Prompt Cache Mb
+             * @description where its size was set, in MB; else it is cut from what is left over
+             */
+            prompt_cache_mb: number;
         };
         /**
          * Events
@@ -773,9 +847,15 @@ export interface components {
              * @description false where no engine was there to check them against
              */
             settings_verified: boolean;
-            /** Estimated Memory Mb */
+            /**
+             * Estimated Memory Mb
+             * @description from the header and the settings, in MB
+             */
             estimated_memory_mb: number | null;
-            /** Measured Memory Mb */
+            /**
+             * Measured Memory Mb
+             * @description what it took when it last ran with these settings, in MB
+             */
             measured_memory_mb: number | null;
             /**
              * Missing
@@ -881,6 +961,93 @@ export interface components {
             logs: string;
             /** Scan Paths */
             scan_paths: string[];
+        };
+        /**
+         * PlanOut
+         * @description What a start would come to now.
+         */
+        PlanOut: {
+            /**
+             * Fits
+             * @description after those have stopped that `evicts` names
+             */
+            fits: boolean;
+            /**
+             * Needed Mb
+             * @description MB (10^6 bytes)
+             */
+            needed_mb: number;
+            /**
+             * Free Mb
+             * @description MB (10^6 bytes)
+             */
+            free_mb: number;
+            /** Devices */
+            devices: components["schemas"]["PlannedDevice"][];
+            /**
+             * Evicts
+             * @description idle models that would stop to make room
+             */
+            evicts: string[];
+            /**
+             * Context Tokens
+             * @description the whole context, of all slots
+             */
+            context_tokens: number;
+            /**
+             * Is Measured
+             * @description needed_mb is what it took when it last ran like this
+             */
+            is_measured: boolean;
+            estimate: components["schemas"]["EstimateOut"];
+            /**
+             * Notice
+             * @description what would not be on a GPU
+             */
+            notice: string | null;
+            /**
+             * Detail
+             * @description why it does not fit, and what would have to stop
+             */
+            detail: string | null;
+        };
+        /** PlannedDevice */
+        PlannedDevice: {
+            /**
+             * Name
+             * @description as the engine calls it; the machine's own memory is `RAM`
+             */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "ram" | "gpu";
+            /**
+             * Total Mb
+             * @description MB (10^6 bytes)
+             */
+            total_mb: number;
+            /**
+             * Limit Mb
+             * @description for all servers together, in MB
+             */
+            limit_mb: number;
+            /**
+             * Reserved Mb
+             * @description held by servers, in MB
+             */
+            reserved_mb: number;
+            /**
+             * Free Mb
+             * @description for one more server, in MB
+             */
+            free_mb: number;
+            /**
+             * Needed Mb
+             * @description MB (10^6 bytes)
+             */
+            needed_mb: number;
         };
         /** PortRange */
         PortRange: {
@@ -1630,6 +1797,8 @@ export interface operations {
             query?: {
                 /** @description false: answer 202 at once */
                 wait?: boolean;
+                /** @description true: start it though memory seems too short */
+                force?: boolean;
             };
             header?: never;
             path: {
@@ -2240,6 +2409,73 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    plan_api_models__model_id__plan_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -80,7 +80,9 @@ export function aSystem(of: Partial<System> = {}): System {
   return {
     version: "0.1.0",
     engine: { found: true, path: "/usr/bin/llama-server", version: "b9000", problem: null },
-    devices: [{ name: "RAM", kind: "ram", total_mb: 32_000, free_mb: 20_000 }],
+    devices: [
+      { name: "RAM", kind: "ram", total_mb: 32_000, limit_mb: 28_800, reserved_mb: 0, free_mb: 20_000 },
+    ],
     uptime_seconds: 10,
     paths: { data_dir: "/data", registry: "/data/model_registry.json", logs: "/data/logs", scan_paths: [] },
     refresh_seconds: 30,

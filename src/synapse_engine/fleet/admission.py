@@ -1,0 +1,261 @@
+"""Who may take memory. A start reserves its need before it is spawned and holds it until its process is gone.
+
+One lock from the look at what is free to the reservation, and through an eviction: two starts can never both
+be given the last gigabyte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from synapse_engine.errors import NotEnoughMemory
+from synapse_engine.fleet.demand import Demand
+from synapse_engine.fleet.eviction import Occupant
+from synapse_engine.fleet.placement import Gpu, Placement, plan_placements
+from synapse_engine.fleet.room import (
+    Holding,
+    Space,
+    Verdict,
+    explain_refusal,
+    grant_cache,
+    plan_admission,
+    plan_spaces,
+)
+from synapse_engine.launch.base import RAM, Device
+
+FREED_SECONDS = 10.0
+POLL_SECONDS = 0.02
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Of one start. force: over a refusal. together: of the same call, never evicted for each other."""
+
+    force: bool = False
+    by_request: bool = False
+    may_evict: bool = True
+    together: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Grant:
+    """need: reserved bytes by device, with those of the prompt cache, which are in RAM."""
+
+    need: Mapping[str, int]
+    prompt_cache_bytes: int
+    context_tokens: int
+
+
+@dataclass
+class Reservation:
+    need: dict[str, int]
+    prompt_cache_bytes: int
+    terms: Terms
+    victims: dict[str, Terms] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What admission is told by the fleet, and asks of it.
+
+    occupants: every server that takes memory. taken: resident bytes by model id, measured now.
+    """
+
+    devices: Callable[[], Awaitable[list[Device]]]
+    taken: Callable[[], Awaitable[Mapping[str, int]]]
+    occupants: Callable[[], Iterable[Occupant]]
+    stop: Callable[[str], Awaitable[object]]
+    bring_back: Callable[[str, Terms], None]
+
+
+class Admission:
+    """The book of reservations, and the only one who writes in it.
+
+    Attribute to read: capacity_bytes, all the memory for servers when it was last looked at, 0 before.
+    """
+
+    def __init__(self, surroundings: Surroundings, limit_bytes: int | None, *, may_evict: bool) -> None:
+        self._with = surroundings
+        self._limit_bytes = limit_bytes
+        self._may_evict = may_evict
+        self._book: dict[str, Reservation] = {}
+        self._lock = asyncio.Lock()
+        self._fitting: tuple[str, asyncio.Event] | None = None
+        self.capacity_bytes = 0
+
+    def reserved(self, model_id: str) -> Mapping[str, int]:
+        """Bytes by device; empty where nothing is."""
+        held = self._book.get(model_id)
+        return held.need if held else {}
+
+    def terms(self, model_id: str) -> Terms:
+        held = self._book.get(model_id)
+        return held.terms if held else Terms()
+
+    async def capacity(self) -> int:
+        """All the memory for servers, on every device."""
+        if not self.capacity_bytes:
+            await self.spaces()
+        return self.capacity_bytes
+
+    async def spaces(self, *, without: str | None = None) -> list[Space]:
+        """Every device as it is now. without: a server whose reservation is not counted."""
+        devices = await self._with.devices()
+        taken = await self._with.taken()
+        holdings = [
+            Holding(reservation.need, taken.get(model_id, 0))
+            for model_id, reservation in self._book.items()
+            if model_id != without
+        ]
+        spaces = plan_spaces(devices, self._limit_bytes, holdings)
+        self.capacity_bytes = sum(space.limit_bytes for space in spaces)
+        return spaces
+
+    async def plan(self, model_id: str, demand: Demand) -> tuple[Verdict, list[Space], str | None]:
+        """What a start would come to now, and why it does not fit, in words; changes nothing."""
+        spaces = await self.spaces(without=model_id)
+        verdict = self._verdict(model_id, demand, spaces, Terms())
+        if verdict.fits:
+            return verdict, spaces, None
+        return verdict, spaces, explain_refusal(verdict, spaces, self._occupants(model_id, Terms()))
+
+    async def admit(self, model_id: str, demand: Demand, terms: Terms, *, ran_out: bool = False) -> Grant:
+        """Reserve what it needs, after stopping others where that is needed and allowed.
+
+        ran_out: it has just ended for want of memory, so somebody idle goes even where it seems to fit.
+        Raises NotEnoughMemory.
+        """
+        async with self._lock:
+            await self._until_fitted(model_id)
+            spaces = await self.spaces(without=model_id)
+            verdict = self._verdict(model_id, demand, spaces, terms, ran_out=ran_out)
+            if not verdict.fits and not terms.force:
+                raise NotEnoughMemory(explain_refusal(verdict, spaces, self._occupants(model_id, terms)))
+            held = self._reserve(model_id, verdict.placement, terms)
+            if verdict.evicts:
+                await self._make_room(model_id, held, verdict)
+                spaces = await self.spaces(without=model_id)
+            if verdict.placement.notice:
+                log.warning("%s: %s", model_id, verdict.placement.notice)
+            cache_bytes = self._grant_cache(demand, verdict.placement, spaces)
+            held.need[RAM] = held.need.get(RAM, 0) + cache_bytes
+            held.prompt_cache_bytes = cache_bytes
+            if held.need.keys() - {RAM}:
+                self._fitting = model_id, asyncio.Event()
+            return Grant(dict(held.need), cache_bytes, demand.context_tokens)
+
+    def restore(self, model_id: str, need: Mapping[str, int]) -> None:
+        """Count one that an earlier run has started."""
+        self._book[model_id] = Reservation(dict(need), 0, Terms())
+
+    def measured(self, model_id: str, ram_bytes: int) -> None:
+        """What it really took: from now on that is reserved, and room for its prompt cache."""
+        held = self._book.get(model_id)
+        if held is not None:
+            held.need[RAM] = ram_bytes + held.prompt_cache_bytes
+
+    def started_by_hand(self, model_id: str) -> None:
+        """A person wants it: what a request had started counts as theirs from now on."""
+        held = self._book.get(model_id)
+        if held is not None:
+            held.terms = replace(held.terms, by_request=False)
+
+    def came_up(self, model_id: str) -> None:
+        """It is ready: those that it has replaced stay stopped."""
+        held = self._book.get(model_id)
+        if held is not None:
+            held.victims.clear()
+        self._fitted(model_id)
+
+    def release(self, model_id: str) -> None:
+        """Its process is gone. If it never was ready, those that it has replaced come back."""
+        held = self._book.pop(model_id, None)
+        self._fitted(model_id)
+        for victim, terms in held.victims.items() if held else ():
+            log.warning("%s comes back, as %s did not come up", victim, model_id)
+            self._with.bring_back(victim, Terms(by_request=terms.by_request, may_evict=False))
+
+    async def _until_fitted(self, model_id: str) -> None:
+        """While one loads onto GPUs, the engine's own fit looks at what is free there: nobody else begins."""
+        if self._fitting is not None and self._fitting[0] != model_id:
+            await self._fitting[1].wait()
+
+    def _fitted(self, model_id: str) -> None:
+        if self._fitting is not None and self._fitting[0] == model_id:
+            self._fitting[1].set()
+            self._fitting = None
+
+    def _reserve(self, model_id: str, placement: Placement, terms: Terms) -> Reservation:
+        before = self._book.get(model_id)
+        held = Reservation(dict(placement.need), 0, terms, before.victims if before else {})
+        self._book[model_id] = held
+        return held
+
+    def _verdict(
+        self,
+        model_id: str,
+        demand: Demand,
+        spaces: Sequence[Space],
+        terms: Terms,
+        *,
+        ran_out: bool = False,
+    ) -> Verdict:
+        return plan_admission(
+            placements(demand, spaces),
+            spaces,
+            self._occupants(model_id, terms),
+            may_evict=self._may_evict and terms.may_evict,
+            must_evict=ran_out,
+        )
+
+    def _occupants(self, model_id: str, terms: Terms) -> list[Occupant]:
+        return [
+            replace(occupant, is_protected=occupant.model_id in terms.together)
+            for occupant in self._with.occupants()
+            if occupant.model_id != model_id
+        ]
+
+    async def _make_room(self, model_id: str, held: Reservation, verdict: Verdict) -> None:
+        """Stop the victims and wait until their memory is really free; GPUs give it back late."""
+        for victim in verdict.evicts:
+            held.victims[victim] = self.terms(victim)
+            log.warning("%s stops, to make room for %s", victim, model_id)
+        await asyncio.gather(*(self._with.stop(victim) for victim in verdict.evicts))
+        deadline = time.monotonic() + FREED_SECONDS
+        while True:
+            spaces = await self.spaces(without=model_id)
+            if plan_admission([verdict.placement], spaces, (), may_evict=False).fits:
+                return
+            if time.monotonic() > deadline:
+                raise NotEnoughMemory(explain_refusal(verdict, spaces, ()))
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _grant_cache(self, demand: Demand, placement: Placement, spaces: Sequence[Space]) -> int:
+        if not demand.takes_cache:
+            return 0
+        given = sum(reservation.prompt_cache_bytes for reservation in self._book.values())
+        return grant_cache(spaces[0], placement.need.get(RAM, 0), given)
+
+
+def placements(demand: Demand, spaces: Sequence[Space]) -> list[Placement]:
+    """The best first. Where no GPU takes a part, what it took when it last ran goes before the estimate."""
+    gpus = _usable(demand.options.get("device"), spaces)
+    planned = plan_placements(demand.estimate, demand.model, demand.options, gpus)
+    if demand.measured_bytes is not None and not gpus:
+        return [Placement({RAM: demand.measured_bytes})]
+    return planned
+
+
+def _usable(chosen: object, spaces: Sequence[Space]) -> list[Gpu]:
+    names = chosen.split(",") if isinstance(chosen, str) else chosen
+    return [
+        Gpu(space.name, space.total_bytes)
+        for space in spaces
+        if space.kind == "gpu" and (names is None or isinstance(names, list) and space.name in names)
+    ]

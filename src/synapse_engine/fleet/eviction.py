@@ -1,0 +1,76 @@
+"""Which servers stop to make room for another. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from synapse_engine.catalog.model import Kind
+
+# What a person started is left alone until it has been idle for so long.
+BY_HAND_IDLE_SECONDS = 600.0
+IDLE_STEP_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occupant:
+    """A server that takes memory.
+
+    taken: bytes by device. is_idle: ready, without a request. is_protected: it must not make room for this
+    start, as it is of the same start-all. reload_bytes: what it would have to read to come back.
+    """
+
+    model_id: str
+    taken: Mapping[str, int]
+    is_idle: bool = True
+    is_pinned: bool = False
+    is_protected: bool = False
+    by_hand: bool = False
+    idle_seconds: float = 0.0
+    kind: Kind = Kind.CHAT
+    reload_bytes: int = 0
+
+
+def may_be_evicted(occupant: Occupant) -> bool:
+    if not occupant.is_idle or occupant.is_pinned or occupant.is_protected:
+        return False
+    return not occupant.by_hand or occupant.idle_seconds >= BY_HAND_IDLE_SECONDS
+
+
+def plan_eviction(short: Mapping[str, int], occupants: Iterable[Occupant]) -> tuple[str, ...] | None:
+    """The ids of those that stop so that nothing is short any more; None where that cannot be reached.
+
+    short: missing bytes by device. In this order: chat models before embedding and reranking ones,
+    request-started before hand-started, longest idle (to the minute), cheapest to reload. Nobody stops
+    in vain: who is not needed once later ones have been added is spared.
+    """
+    chosen: list[Occupant] = []
+    for occupant in sorted(filter(may_be_evicted, occupants), key=_order):
+        if _missing(short, chosen) and any(
+            occupant.taken.get(name, 0) > 0 for name in _missing(short, chosen)
+        ):
+            chosen.append(occupant)
+    if _missing(short, chosen):
+        return None
+    for occupant in reversed(chosen[:]):
+        without = [other for other in chosen if other is not occupant]
+        if not _missing(short, without):
+            chosen = without
+    return tuple(occupant.model_id for occupant in chosen)
+
+
+def _order(occupant: Occupant) -> tuple[bool, bool, float, int, str]:
+    return (
+        occupant.kind is not Kind.CHAT,
+        occupant.by_hand,
+        -(occupant.idle_seconds // IDLE_STEP_SECONDS),
+        occupant.reload_bytes,
+        occupant.model_id,
+    )
+
+
+def _missing(short: Mapping[str, int], gone: Iterable[Occupant]) -> set[str]:
+    freed = list(gone)
+    return {
+        name for name, size in short.items() if size > sum(occupant.taken.get(name, 0) for occupant in freed)
+    }

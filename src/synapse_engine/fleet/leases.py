@@ -1,0 +1,44 @@
+"""Who uses a ready server, and since when nobody does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+
+class Lease:
+    """Permission to use a ready server, held until the last byte of the answer has left."""
+
+    def __init__(self, leases: Leases, url: str, api_key: str) -> None:
+        self.url = url
+        self.api_key = api_key
+        self._leases = leases
+
+    def __enter__(self) -> Lease:
+        self._leases.held.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leases.held.discard(self)
+        if not self._leases.held:
+            self._leases.rest()
+
+
+class Leases:
+    """Those of one server. Attributes to read: held; idle_since, of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.held: set[Lease] = set()
+        self.idle_since = time.monotonic()
+        self._idle = asyncio.Event()
+
+    def rest(self) -> None:
+        """From now on it is idle."""
+        self.idle_since = time.monotonic()
+        self._idle.set()
+
+    async def until_idle(self) -> None:
+        """Return once none is held."""
+        while self.held:
+            self._idle.clear()
+            await self._idle.wait()
