@@ -14,7 +14,7 @@ from tests.e2e.serving import run_synapse, serving_environment
 from tests.fakes.stage import Behaviour, write_engine
 from tests.gguf_files import write_llama
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 SOAK = "SYNAPSE_SOAK" in os.environ
 REAL_ROUNDS = 10 if SOAK else 2
