@@ -138,6 +138,7 @@ def server_out(services: Services, entry: Entry) -> ServerOut:
         last_error=_last_error(server),
         started_at=started_at,
         restart_required=services.fleet.restart_required(entry),
+        degraded=server.degraded if server and server.state is State.READY else None,
     )
 
 

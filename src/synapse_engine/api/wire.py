@@ -108,6 +108,7 @@ class ServerOut(BaseModel):
     last_error: LastError | None
     started_at: datetime | None
     restart_required: bool = Field(description="it runs with choices that have changed since")
+    degraded: str | None = Field(description="why it is slower than this machine allows, and what to do")
 
 
 class ServerList(BaseModel):

@@ -26,6 +26,7 @@ from synapse_engine.errors import (
     StartTimedOut,
     SynapseError,
 )
+from synapse_engine.fleet.degraded import find_degradation
 from synapse_engine.fleet.health import MISSES_UNTIL_HUNG, until_healthy, until_hung
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.fleet.leases import Lease, Leases
@@ -80,6 +81,7 @@ class Server:
         self.command: Command | None = None
         self.started_at: datetime | None = None
         self.failure: Failure | None = None
+        self.degraded: str | None = None
         self.load: Load | None = None
         self.restarts = Restarts(surroundings.restart_limits)
         self._with = surroundings
@@ -336,8 +338,11 @@ class Server:
 
     async def _until_ended(self) -> ServerEnded:
         """Wait while it serves, until its process is gone or hangs; why, in words."""
-        assert self.process is not None
+        assert self.process is not None and self.command is not None
         probe_seconds = self._with.limits.probe_seconds
+        self.degraded = await find_degradation(self._with.launcher, self.command)
+        if self.degraded is not None:
+            self._with.on_change(self)
         exited = asyncio.ensure_future(self.process.wait())
         hung = asyncio.ensure_future(until_hung(self._with.session, self.process, probe_seconds))
         try:

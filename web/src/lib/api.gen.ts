@@ -1220,6 +1220,11 @@ export interface components {
              * @description it runs with choices that have changed since
              */
             restart_required: boolean;
+            /**
+             * Degraded
+             * @description why it is slower than this machine allows, and what to do
+             */
+            degraded: string | null;
         };
         /** SkippedFile */
         SkippedFile: {

@@ -55,6 +55,7 @@ export function aServer(of: Partial<Server> = {}): Server {
     active_requests: 0,
     restarts: 0,
     last_error: null,
+    degraded: null,
     started_at: null,
     restart_required: false,
     ...of,

@@ -6,11 +6,13 @@ import { lightOf, statusNote } from "./status";
 export function StatusWords({ model, server }: { model: Model; server: Server | undefined }) {
   const note = model.restart_required ? "restart to apply" : statusNote(model.status, server);
   const progress = model.status === "starting" ? (server?.progress ?? null) : null;
+  const degraded = model.status === "running" ? server?.degraded : null;
   return (
     <div className="status">
       <Light colour={lightOf(model.status)} progress={progress} />
       <span className="status-word">{model.status}</span>
       <span className="status-note">{note}</span>
+      {degraded && <strong className="status-degraded">{degraded}</strong>}
     </div>
   );
 }

@@ -1,0 +1,34 @@
+"""Whether a ready server runs on less than the machine has: by its log, no layer on a GPU that is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from synapse_engine.launch.base import Command, Device, Launcher
+
+# What a load prints at the most, before the first request.
+LOAD_LINES = 2000
+
+_OFFLOADED = re.compile(r"offloaded (\d+)/(\d+) layers to GPU")
+
+
+async def find_degradation(launcher: Launcher, command: Command) -> str | None:
+    """What is amiss, in words and with what to do; None where all is well or nothing can be told."""
+    lines = await launcher.log_tail(command.model_id, LOAD_LINES)
+    return plan_degradation(lines, command.settings, await launcher.devices(command.argv[0]))
+
+
+def plan_degradation(
+    lines: Iterable[str], settings: Mapping[str, object], devices: Iterable[Device]
+) -> str | None:
+    """The same from what is known. A person who chose the processor gets what was chosen."""
+    gpus = [device.name for device in devices if device.kind == "gpu"]
+    chose_cpu = settings.get("devices") == "cpu" or settings.get("n_gpu_layers") == 0
+    found = [match for line in lines if (match := _OFFLOADED.search(line))]
+    if not gpus or chose_cpu or not found or int(found[-1][1]) > 0:
+        return None
+    return (
+        f"None of its {found[-1][2]} layers is on a GPU, though there is {', '.join(gpus)}: it will be slow. "
+        "Stop other models, or choose a smaller ctx_size or quantization."
+    )
