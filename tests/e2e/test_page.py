@@ -154,5 +154,8 @@ def test_a_setting_is_explained_in_the_engines_own_words(page: Page, control_pla
     page.get_by_role("textbox", name=f"Setting value of {REAL}").fill("4096")
     page.keyboard.press("Enter")
     expect(page.get_by_role("textbox", name=f"ctx_size of {REAL}")).to_have_value("4096")
+    page.get_by_role("textbox", name=f"Aliases of {REAL}").fill("tiny, demo")
+    with page.expect_response(lambda response: response.request.method == "PATCH"):
+        page.keyboard.press("Enter")
     shoot(page, "settings")
-    assert control_plane.http.get("/api/models/smollm2_135m_fast").json()["settings"] == {"ctx_size": 4096}
+    assert control_plane.http.get("/api/models/demo").json()["settings"] == {"ctx_size": 4096}

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { Press } from "../../components/press";
 import { api, type Model } from "../../lib/api";
 import { memoryWords } from "../../lib/format";
+import { AliasEditor } from "./alias-editor";
 import { noteOf } from "./notes";
 import { SettingsEditor } from "./settings-editor";
 import "./panel.css";
@@ -12,7 +13,10 @@ export function Panel({ model }: { model: Model }) {
   return (
     <section className="panel" aria-label={`Settings of ${model.display_name}`}>
       <Facts model={model} />
-      <SettingsEditor model={model} />
+      <div>
+        <SettingsEditor model={model} />
+        <AliasEditor model={model} />
+      </div>
       <Log model={model} />
     </section>
   );
@@ -21,7 +25,6 @@ export function Panel({ model }: { model: Model }) {
 function Facts({ model }: { model: Model }) {
   const facts: [string, string | null][] = [
     ["Id", model.model_id],
-    ["Also called", model.aliases.join(", ") || null],
     ["File", model.file_path],
     ["On disk", memoryWords(model.file_size_mb) + (model.shards > 1 ? ` in ${model.shards} shards` : "")],
     ["From", model.repo],

@@ -1,0 +1,40 @@
+import { type FormEvent, useState } from "react";
+import type { Model } from "../../lib/api";
+import { useEdit } from "./actions";
+import { noteOf } from "./notes";
+
+/** Further names that requests may use, split at commas. */
+export function AliasEditor({ model }: { model: Model }) {
+  const edit = useEdit(model, "here");
+  const [draft, setDraft] = useState<string | null>(null);
+  const known = model.aliases.join(", ");
+  const refusal = edit.isError ? noteOf(edit.error) : null;
+  function submit(event: FormEvent): void {
+    event.preventDefault();
+    if (draft === null || draft === known) return;
+    const aliases = draft
+      .split(",")
+      .map((alias) => alias.trim())
+      .filter(Boolean);
+    edit.mutate({ aliases }, { onSuccess: () => setDraft(null) });
+  }
+  return (
+    <div className="settings">
+      <h3>Also called</h3>
+      <form className="setting" onSubmit={submit}>
+        <span className="setting-name">aliases</span>
+        <input
+          aria-label={`Aliases of ${model.display_name}`}
+          placeholder="gpt-4o, my-coder"
+          value={draft ?? known}
+          onChange={(event) => setDraft(event.target.value)}
+        />
+        <button type="submit" className="button">
+          Set
+        </button>
+        <span />
+      </form>
+      <div role="alert">{refusal && <p className="settings-refusal">{refusal.detail}</p>}</div>
+    </div>
+  );
+}
