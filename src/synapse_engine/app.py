@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -41,6 +41,7 @@ from synapse_engine.settings import Settings
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLOSE_CONNECTIONS_SECONDS = 3
+BEGIN_AGAIN_SECONDS = 1.0
 # llama-server closes an idle connection after 5 s; a request sent in that moment would be lost.
 UPSTREAM_KEEP_ALIVE_SECONDS = 4
 # Longer than the page's polling, so that a poll seldom meets a connection that is just being closed.
@@ -144,8 +145,8 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             logs=logs,
             counts=counts,
         )
-        work = (tell(services), logs.keep_small(), fleet.budget.memories.watch())
-        tasks = [asyncio.create_task(each) for each in work]
+        work = (lambda: tell(services), logs.keep_small, fleet.budget.memories.watch)
+        tasks = [asyncio.create_task(_keep_up(each)) for each in work]
         try:
             yield services, build_application(services, openai_router(registry, fleet, session))
         finally:
@@ -154,6 +155,16 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
                 task.cancel()
             # After a graceful end nothing is left to let go of; after a defect the models stay loaded.
             await fleet.let_go(0.0)
+
+
+async def _keep_up(work: Callable[[], Awaitable[None]]) -> None:
+    """Do it for as long as the control plane runs: after a defect in it, again."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("A background task broke; it is begun again")
+        await asyncio.sleep(BEGIN_AGAIN_SECONDS)
 
 
 async def boot(services: Services) -> None:

@@ -274,7 +274,7 @@ async def test_nobody_begins_while_another_fits_itself_onto_a_gpu(with_gpu: Rig)
     first = asyncio.create_task(with_gpu.fleet.start("alpha"))
     actor = await with_gpu.enter("alpha")
     second = asyncio.create_task(with_gpu.fleet.start("beta"))
-    await until(lambda: "beta" in with_gpu.fleet.servers and state(with_gpu, "beta") is State.STARTING)
+    await until(lambda: "beta" in with_gpu.fleet.servers and state(with_gpu, "beta") is State.QUEUED)
     assert with_gpu.spawns("beta") == 0
     actor.tell("ready")
     await asyncio.gather(first, second)

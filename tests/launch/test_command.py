@@ -194,6 +194,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         }.items()
     },
     "unreachable": ({"api_prefix": "/x"}, "Reserved setting: api_prefix"),
+    "too large": ({"ctx_size": 10**400}, "Bad value for ctx_size"),
+    "too large, as a text": ({"ctx_size": "1" + "0" * 400}, "Bad value for ctx_size"),
+    "too large in extra_args": ({"extra_args": ["--ctx-size=" + "9" * 400]}, "Bad value for extra_args"),
     "unknown": ({"bogus": 1}, "Unknown setting: bogus"),
     "unknown in extra_args": ({"extra_args": ["--bogus"]}, "Unknown setting: extra_args --bogus"),
     "a boolean for a value": ({"ctx_size": True}, "Bad value for ctx_size"),

@@ -144,8 +144,14 @@ def _projection_dimension(keys: dict[str, Any]) -> int | None:
     return _number(keys, "clip.audio.projection_dim") if seen is None else seen
 
 
+# Memory is reckoned layer by layer; a header that claims millions of them is damaged, or made to harm.
+MOST_LAYERS = 10_000
+
+
 def _geometry(keys: dict[str, Any], architecture: str | None) -> Geometry:
     facts: dict[str, Any] = {name: _number(keys, f"{architecture}.{key}") for name, key in COUNTS.items()}
+    if (facts["block_count"] or 0) > MOST_LAYERS:
+        facts["block_count"] = None
     facts |= {name: _numbers(keys, f"{architecture}.{key}") for name, key in COUNTS_PER_LAYER.items()}
     return Geometry(
         **facts,

@@ -131,6 +131,8 @@ class Admission:
         ran_out: it has just ended for want of memory, so somebody idle goes even where it seems to fit.
         Raises NotEnoughMemory.
         """
+        # An attempt of its own before is over; whoever waits for that holds the lock.
+        self._fitted(model_id)
         async with self._lock:
             await self._until_fitted(model_id)
             spaces = await self.spaces(without=model_id)
@@ -172,6 +174,12 @@ class Admission:
         if held is not None:
             held.victims.clear()
         self._fitted(model_id)
+
+    def stays_stopped(self, model_ids: Iterable[str]) -> None:
+        """A person stopped them: they do not come back for one that does not come up."""
+        for held in self._book.values():
+            for model_id in model_ids:
+                held.victims.pop(model_id, None)
 
     def release(self, model_id: str) -> None:
         """Its process is gone. If it never was ready, those that it has replaced come back."""

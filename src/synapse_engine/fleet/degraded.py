@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 
@@ -10,13 +11,19 @@ from synapse_engine.launch.base import Command, Device, Launcher
 # What a load prints at the most, before the first request.
 LOAD_LINES = 2000
 
+log = logging.getLogger(__name__)
+
 _OFFLOADED = re.compile(r"offloaded (\d+)/(\d+) layers to GPU")
 
 
 async def find_degradation(launcher: Launcher, command: Command) -> str | None:
     """What is amiss, in words and with what to do; None where all is well or nothing can be told."""
-    lines = await launcher.log_tail(command.model_id, LOAD_LINES)
-    return plan_degradation(lines, command.settings, await launcher.devices(command.argv[0]))
+    try:
+        lines = await launcher.log_tail(command.model_id, LOAD_LINES)
+        return plan_degradation(lines, command.settings, await launcher.devices(command.argv[0]))
+    except OSError as error:
+        log.warning("%s: where its layers are could not be looked up: %s", command.model_id, error)
+        return None
 
 
 def plan_degradation(

@@ -133,6 +133,7 @@ class Fleet:
         """
         self._check_open()
         self._registry.get(model_id)
+        self.budget.admission.stays_stopped([model_id])
         server = self._servers.get(model_id)
         stopping = server.stop(now=now) if server else _nothing_to_stop()
         _, stopped = await asyncio.gather(self.hold([model_id], True), stopping)
@@ -161,6 +162,7 @@ class Fleet:
         held = [
             model_id for model_id in entries if entries[model_id].choices.enabled or self._is_active(model_id)
         ]
+        self.budget.admission.stays_stopped(list(entries))
         _, outcomes = await asyncio.gather(
             self.hold(held, True),
             _outcomes((entries[model_id], server.stop()) for model_id, server in self._servers.items()),

@@ -55,7 +55,10 @@ class Journal:
     def forget(self, model_id: str) -> None:
         """The process is gone."""
         self._records.pop(model_id, None)
-        self._path(model_id).unlink(missing_ok=True)
+        try:
+            self._path(model_id).unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s: %s", model_id, error)
 
     def read(self) -> list[Record]:
         """Every record of an earlier run; one that makes no sense is logged and dropped."""

@@ -115,6 +115,7 @@ class Server:
             self.restarts.reset()
         elif self.state is State.BACKOFF or self._has_crashed():
             self.restarts.reset()
+            self._life.prepare, self._life.policy = prepare, policy
             self._life.renew()
             self._life.start_asked.set()
         assert self._life is not None
@@ -162,7 +163,7 @@ class Server:
         life = self._life
         if life is None or life.task is None or life.stop_asked.is_set():
             return
-        life.is_let_go = self.process is not None
+        life.is_let_go = True
         life.task.cancel()
         await life.ended()
 
@@ -204,16 +205,16 @@ class Server:
         finally:
             if not life.ready.done():
                 life.ready.set_exception(StartCancelled(self.model_id))
-            if not life.is_let_go:
-                self._with.journal.forget(self.model_id)
+            was_let_go = life.is_let_go and self.process is not None
             self._life = None
             self.process = None
             self.load = None
             self.started_at = None
+            if not was_let_go:
+                self._with.journal.forget(self.model_id)
 
     async def _come_up(self, life: Life, turn: Turn) -> None:
         async with turn:
-            self._move(Event.ADMIT)
             await self._load(life)
 
     async def _rejoin(self, life: Life, record: Record) -> None:
@@ -289,6 +290,8 @@ class Server:
     async def _attempt(self, prepare: Prepare, attempt: Attempt) -> int | None:
         """One spawn, until it is ready (None) or its port turns out to be taken (the port)."""
         command = self.command = await prepare(attempt)
+        if self.state is State.QUEUED:
+            self._move(Event.ADMIT)
         began_at = time.time()
         self._with.journal.intend(command, began_at)
         self.process = await self._with.launcher.start(command)
@@ -340,9 +343,7 @@ class Server:
         """Wait while it serves, until its process is gone or hangs; why, in words."""
         assert self.process is not None and self.command is not None
         probe_seconds = self._with.limits.probe_seconds
-        self.degraded = await find_degradation(self._with.launcher, self.command)
-        if self.degraded is not None:
-            self._with.on_change(self)
+        looking = asyncio.ensure_future(self._look_for_degradation(self.command))
         exited = asyncio.ensure_future(self.process.wait())
         hung = asyncio.ensure_future(until_hung(self._with.session, self.process, probe_seconds))
         try:
@@ -354,9 +355,15 @@ class Server:
             text = f"It did not answer for {seconds:.0f} s and used no processor time, so it was ended"
             return ServerEnded(with_log(text, await self._log_lines()))
         finally:
-            exited.cancel()
-            hung.cancel()
-            await asyncio.wait({exited, hung})
+            for task in (exited, hung, looking):
+                task.cancel()
+            await asyncio.wait({exited, hung, looking})
+
+    async def _look_for_degradation(self, command: Command) -> None:
+        """Beside the serving, which goes on whatever comes of it."""
+        self.degraded = await find_degradation(self._with.launcher, command)
+        if self.degraded is not None:
+            self._with.on_change(self)
 
     async def _log_lines(self) -> list[str]:
         return await self._with.launcher.log_tail(self.model_id, SHOWN_LINES)

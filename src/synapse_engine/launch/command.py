@@ -195,6 +195,8 @@ def _check_option(name: str, value: Any, engine: Engine | None) -> None:
         raise InvalidChoice(
             f"Bad value for {name}", "It takes a text, a number, true, false, or a list of them."
         )
+    if any(_is_beyond_numbers(item) for item in (value if isinstance(value, list) else [value])):
+        raise InvalidChoice(f"Bad value for {name}", "The number is too large.")
     if engine is None or not engine.flags:
         return
     flag = engine.flag(name)
@@ -217,6 +219,13 @@ def _can_be_passed(value: Any) -> bool:
     return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
 
 
+def _is_beyond_numbers(value: Any) -> bool:
+    """Larger than any count or size that llama-server takes, and than what can be reckoned with."""
+    if isinstance(value, str):
+        return len(value) > 16 and value.lstrip("+-").isdecimal()
+    return isinstance(value, int | float) and abs(value) >= 1 << 53
+
+
 def _is_switch_like(flag: Flag) -> bool:
     return "on" in flag.hint and "off" in flag.hint
 
@@ -225,6 +234,8 @@ def _check_extra_args(arguments: list[str], engine: Engine | None) -> None:
     for argument in arguments:
         if not _can_be_passed(argument):
             raise InvalidChoice("Bad value for extra_args", "It takes texts without NUL.")
+        if _is_beyond_numbers(argument.rpartition("=")[2]):
+            raise InvalidChoice("Bad value for extra_args", "The number is too large.")
         spelling = argument.partition("=")[0]
         if spelling.removeprefix("--").replace("-", "_") in RESERVED and spelling.startswith("--"):
             raise _reserved(f"extra_args {spelling}")

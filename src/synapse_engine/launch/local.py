@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import AsyncIterator
 from typing import Any
@@ -39,7 +40,14 @@ class LocalLauncher:
                 )
         except OSError as error:
             raise StartFailed(f"{error.filename or command.argv[0]}: {error.strerror}") from error
-        return LocalProcess(child.pid, command.port, child)
+        try:
+            return LocalProcess(child.pid, command.port, child)
+        except (OSError, psutil.Error) as error:
+            # Nobody would hold it, so nobody could end it.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            raise StartFailed(f"Its process cannot be watched: {error}") from error
 
     async def adopt(self, command: Command, identity: dict[str, Any] | None) -> LocalProcess | None:
         if identity is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
 import os
 import signal
@@ -185,11 +186,23 @@ def _children(pid: int) -> list[int]:
         return []
 
 
+def _pidfd(pid: int) -> int | None:
+    """None where the system has none, or forbids it, as some containers do. Raises ProcessLookupError."""
+    try:
+        return os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    except PermissionError:
+        return None
+    except OSError as error:
+        if error.errno == errno.ENOSYS:
+            return None
+        raise
+
+
 def _watch(pid: int, on_exit: Callable[[], None]) -> None:
     """Call `on_exit` in the loop once the process is dead; a child of ours is left unreaped."""
     loop = asyncio.get_running_loop()
-    if hasattr(os, "pidfd_open"):
-        descriptor = os.pidfd_open(pid)
+    descriptor = _pidfd(pid)
+    if descriptor is not None:
 
         def readable() -> None:
             loop.remove_reader(descriptor)
