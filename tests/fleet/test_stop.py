@@ -238,3 +238,14 @@ async def test_leases_are_only_of_ready_servers(rig: Rig) -> None:
     with rig.fleet.lease(model_id) as lease:
         assert lease.url == f"http://127.0.0.1:{actor.port}"
         assert "leases=1" in repr(rig.server(model_id))
+
+
+async def test_a_first_start_in_the_midst_of_a_stop_all(rig: Rig) -> None:
+    await rig.add("alpha")
+    await rig.add("beta")
+    await rig.fleet.start("alpha")
+    stop = asyncio.create_task(rig.fleet.stop_all())
+    start = asyncio.create_task(rig.fleet.start("beta"))
+    assert [outcome.entry.model_id for outcome in await stop] == ["alpha"]
+    await start
+    assert rig.server("beta").state is State.READY

@@ -163,10 +163,9 @@ class Fleet:
             model_id for model_id in entries if entries[model_id].choices.enabled or self._is_active(model_id)
         ]
         self.budget.admission.stays_stopped(list(entries))
-        _, outcomes = await asyncio.gather(
-            self.hold(held, True),
-            _outcomes((entries[model_id], server.stop()) for model_id, server in self._servers.items()),
-        )
+        # Those of this moment: a start that comes meanwhile is a later word.
+        stops = [(entries[model_id], server.stop()) for model_id, server in self._servers.items()]
+        _, outcomes = await asyncio.gather(self.hold(held, True), _outcomes(stops))
         return outcomes
 
     async def hold(self, model_ids: Iterable[str], held: bool) -> None:
