@@ -102,7 +102,10 @@ class Settings(BaseSettings):
         description="Further engines that models may choose: NAME=PATH, several split as PATH is.",
     )
     start_concurrency: int = _setting(
-        "SYNAPSE_START_CONCURRENCY", 4, "How many servers a start-all loads at a time.", ge=1
+        "SYNAPSE_START_CONCURRENCY",
+        4,
+        "Servers that a start-all loads at a time, at most one for two cores.",
+        ge=1,
     )
     max_startup_seconds: float = _setting(
         "SYNAPSE_MAX_STARTUP_SECONDS", 60, "Time limit of a start, plus 20 s per GiB of weights.", gt=0
