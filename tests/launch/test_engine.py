@@ -99,6 +99,22 @@ async def test_what_is_another_program_has_a_problem(tmp_path: Path) -> None:
     assert engines.known is None
 
 
+async def test_it_stays_known_while_another_is_asked(tmp_path: Path, engine: Path) -> None:
+    pids = tmp_path / "pids"
+    os.mkfifo(pids)
+    slow = script(tmp_path / "slow", HANGS.format(pids=pids))
+    engines = Engines(engine, named={"slow": slow})
+    found = await engines.current()
+    asking = asyncio.create_task(engines.current("slow"))
+    await asyncio.to_thread(read_numbers, pids, 4)
+    again = asyncio.create_task(engines.current())
+    await asyncio.sleep(0)
+    assert not again.done()
+    assert engines.known is found
+    asking.cancel()
+    assert await again is found
+
+
 HANGS = "#!/bin/sh\nsleep 600 &\necho $! >> {pids}\necho $$ >> {pids}\nwait\n"
 
 

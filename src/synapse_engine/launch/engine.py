@@ -109,8 +109,11 @@ class Engines:
         """
         if name is not None:
             return await self._asked(self._named_path(name))
-        self.known = None
-        engine = await self._asked(find_engine(self._configured, self._search_path))
+        try:
+            engine = await self._asked(find_engine(self._configured, self._search_path))
+        except (EngineNotFound, OSError):
+            self.known = None
+            raise
         self.known = engine if engine.problem is None else None
         return engine
 
