@@ -91,9 +91,11 @@ async def test_a_pin_on_a_port_that_another_runs_on(rig: Rig) -> None:
     await rig.add("beta")
     await rig.fleet.start("alpha")
     await rig.choose("beta", port=rig.ports[0], port_is_pinned=True)
-    with pytest.raises(StartFailed, match=f"Port {rig.ports[0]} already in use by .* \\(pid "):
+    with pytest.raises(StartFailed, match=f"Port {rig.ports[0]} already in use by alpha. Stop it"):
         await rig.fleet.start("beta")
-    assert rig.server("alpha").state is State.READY
+    assert rig.spawns("beta") == 0
+    assert (rig.server("alpha").state, rig.port("alpha")) == (State.READY, rig.ports[0])
+    assert rig.registry.get("beta").choices.port_is_pinned
     await rig.fleet.stop("alpha")
     assert (await rig.fleet.start("beta")).port == rig.ports[0]
     assert (await rig.fleet.start("alpha")).port == rig.ports[1]

@@ -55,6 +55,7 @@ class Preparation:
         engine = await self._engines.current(self._registry.get(model_id).choices.settings.get("engine"))
         if engine.problem is not None:
             raise StartFailed(engine.problem)
+        self._check_pin(entry)
         demand = plan_demand(entry, engine, await self._admission.capacity())
         grant = await self._admission.admit(model_id, demand, terms, ran_out=attempt.ran_out)
         port, choices = await self._claim_port(model_id, attempt.strangers)
@@ -74,6 +75,15 @@ class Preparation:
         except InvalidChoice as error:
             raise StartFailed(f"{error.error}. {error.detail}") from error
 
+    def _check_pin(self, entry: Entry) -> None:
+        """Raises StartFailed, before anybody makes room, where another model runs on the pinned port."""
+        if not entry.choices.port_is_pinned:
+            return
+        port = entry.choices.port
+        for model_id, other in self._registry.entries.items():
+            if other.choices.port == port and model_id != entry.model_id and self._is_active(model_id):
+                raise StartFailed(f"Port {port} already in use by {model_id}. Stop it, or pin another port.")
+
     async def _claim_port(self, model_id: str, strangers: frozenset[int]) -> tuple[int, Choices]:
         """Write the model's port into the registry; a port taken over leaves its old holder there."""
 
@@ -82,7 +92,7 @@ class Preparation:
             changed = {
                 other_id: msgspec.structs.replace(other.choices, port=None)
                 for other_id, other in entries.items()
-                if other.choices.port == port and other_id != model_id
+                if other.choices.port == port and other_id != model_id and not self._is_active(other_id)
             }
             own = entries[model_id].choices
             changed[model_id] = msgspec.structs.replace(
