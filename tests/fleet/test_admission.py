@@ -281,6 +281,26 @@ async def test_nobody_begins_while_another_fits_itself_onto_a_gpu(with_gpu: Rig)
     assert with_gpu.fleet.budget.admission.reserved("beta").keys() == {"RAM"}
 
 
+@pytest.mark.parametrize("force", [False, True])
+async def test_force_counts_too_where_a_victim_has_freed_too_little(
+    with_gpu: Rig, engine: Path, monkeypatch: pytest.MonkeyPatch, force: bool
+) -> None:
+    monkeypatch.setattr("synapse_engine.fleet.admission.FREED_SECONDS", 0.1)
+    monkeypatch.setattr("synapse_engine.launch.devices.FRESH_SECONDS", 0.0)
+    await with_gpu.add("alpha", **LAYERED)
+    await with_gpu.add("beta", **LAYERED)
+    await with_gpu.fleet.start("alpha", by_request=True)
+    # What alpha has taken stays taken, whoever has it.
+    Path(f"{engine}.devices").write_text("  CUDA0: Fake GPU (1800 MiB, 1100 MiB free)\n")
+    if force:
+        await with_gpu.fleet.start("beta", force=True)
+        assert (state(with_gpu, "alpha"), state(with_gpu, "beta")) == (State.STOPPED, State.READY)
+    else:
+        with pytest.raises(NotEnoughMemory, match="of CUDA0"):
+            await with_gpu.fleet.start("beta")
+        await until(lambda: state(with_gpu, "alpha") is State.READY)
+
+
 async def test_a_smaller_placement_is_said_aloud(with_gpu: Rig, caplog: pytest.LogCaptureFixture) -> None:
     await with_gpu.add("alpha", **LAYERED)
     await with_gpu.fleet.start("alpha")

@@ -104,6 +104,28 @@ async def test_one_that_was_loading_goes_on_loading(lives: Lives) -> None:
             await until(lambda: second.server("alpha").state is State.READY)
 
 
+async def test_one_that_was_loading_onto_a_gpu_still_fits_itself_alone(lives: Lives) -> None:
+    async with lives.run() as first:
+        await first.add("alpha", Behaviour(loads_when_told=True))
+        starting = asyncio.ensure_future(first.fleet.start("alpha"))
+        actor = await first.enter("alpha")
+        await first.fleet.let_go(0.0)
+        await asyncio.wait({starting})
+        starting.exception()
+        (record,) = lives.records()
+        command = replace(record.command, need={"RAM": 1000, "CUDA0": 1000})
+        lives.rewrite(msgspec.structs.replace(record, command=command))
+        async with lives.run() as second:
+            await second.fleet.adopt()
+            await second.add("beta")
+            beginning = asyncio.create_task(second.fleet.start("beta"))
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await second.enter("beta")
+            actor.tell("ready")
+            await beginning
+
+
 async def test_one_that_was_being_stopped_is_stopped(lives: Lives) -> None:
     async with lives.run() as first:
         actor = await left_running(first)

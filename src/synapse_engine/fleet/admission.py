@@ -86,7 +86,7 @@ class Admission:
         self._may_evict = may_evict
         self._book: dict[str, Reservation] = {}
         self._lock = asyncio.Lock()
-        self._fitting: tuple[str, asyncio.Event] | None = None
+        self._fitting: dict[str, asyncio.Event] = {}
         self.capacity_bytes = 0
 
     def reserved(self, model_id: str) -> Mapping[str, int]:
@@ -148,13 +148,14 @@ class Admission:
             cache_bytes = self._grant_cache(demand, verdict.placement, spaces)
             held.need[RAM] = held.need.get(RAM, 0) + cache_bytes
             held.prompt_cache_bytes = cache_bytes
-            if held.need.keys() - {RAM}:
-                self._fitting = model_id, asyncio.Event()
+            self._begins_fitting(model_id, held.need)
             return Grant(dict(held.need), cache_bytes, demand.context_tokens)
 
-    def restore(self, model_id: str, need: Mapping[str, int]) -> None:
+    def restore(self, model_id: str, need: Mapping[str, int], *, is_loading: bool) -> None:
         """Count one that an earlier run has started."""
         self._book[model_id] = Reservation(dict(need), 0, Terms())
+        if is_loading:
+            self._begins_fitting(model_id, need)
 
     def measured(self, model_id: str, ram_bytes: int) -> None:
         """What it really took: from now on that is reserved, and room for its prompt cache."""
@@ -191,13 +192,17 @@ class Admission:
 
     async def _until_fitted(self, model_id: str) -> None:
         """While one loads onto GPUs, the engine's own fit looks at what is free there: nobody else begins."""
-        if self._fitting is not None and self._fitting[0] != model_id:
-            await self._fitting[1].wait()
+        for other, fitted in list(self._fitting.items()):
+            if other != model_id:
+                await fitted.wait()
+
+    def _begins_fitting(self, model_id: str, need: Mapping[str, int]) -> None:
+        if need.keys() - {RAM}:
+            self._fitting[model_id] = asyncio.Event()
 
     def _fitted(self, model_id: str) -> None:
-        if self._fitting is not None and self._fitting[0] == model_id:
-            self._fitting[1].set()
-            self._fitting = None
+        if fitted := self._fitting.pop(model_id, None):
+            fitted.set()
 
     def _reserve(self, model_id: str, placement: Placement, terms: Terms) -> Reservation:
         before = self._book.get(model_id)
@@ -238,10 +243,14 @@ class Admission:
         deadline = time.monotonic() + FREED_SECONDS
         while True:
             spaces = await self.spaces(without=model_id)
-            if plan_admission([verdict.placement], spaces, (), may_evict=False).fits:
+            freed = plan_admission([verdict.placement], spaces, (), may_evict=False)
+            if freed.fits:
                 return
             if time.monotonic() > deadline:
-                raise NotEnoughMemory(explain_refusal(verdict, spaces, ()))
+                if held.terms.force:
+                    log.warning("%s starts all the same: what was stopped for it freed too little", model_id)
+                    return
+                raise NotEnoughMemory(explain_refusal(freed, spaces, ()))
             await asyncio.sleep(POLL_SECONDS)
 
     def _grant_cache(self, demand: Demand, placement: Placement, spaces: Sequence[Space]) -> int:

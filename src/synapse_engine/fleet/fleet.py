@@ -238,7 +238,7 @@ class Fleet:
             self._journal.forget(model_id)
         else:
             server = self._server(model_id)
-            self.budget.admission.restore(model_id, record.command.need)
+            self.budget.admission.restore(model_id, record.command.need, is_loading=not record.was_ready)
             server.adopt(record, process, self._prepare(model_id, Terms()), self._policy(model_id))
             if record.was_ready:
                 await server.settled()
