@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.fakes.rig import until
 
 from synapse_engine.launch.base import LogChunk
 from synapse_engine.launch.logs import (
@@ -127,6 +128,32 @@ def test_a_cut_keeps_the_end(tmp_path: Path) -> None:
 )
 def test_what_grows_fast_is_looked_at_sooner(size: int, growth: int, expected: float) -> None:
     assert plan_check(size, growth, 1.0, 100) == expected
+
+
+async def test_a_log_that_cannot_be_kept_small_leaves_the_others_to_be_cut(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is too long, one that leads in a circle, a folder: each said once, however often seen."""
+    monkeypatch.setattr("synapse_engine.launch.logs.CHECK_MAX_SECONDS", 0.01)
+    logs = Logs(tmp_path, 100)
+    (tmp_path / "circle.log").symlink_to(tmp_path / "circle.log")
+    (tmp_path / "folder.log").mkdir()
+    for name in ("x" * 300, "circle", "folder", "none"):
+        logs.watch(name)
+    keeping = asyncio.create_task(logs.keep_small())
+    with logs.open("fine") as file:
+        for _ in range(3):
+            file.write(b"x" * 101)
+            file.flush()
+            await until(lambda: keeping.done() or not (tmp_path / "fine.log").stat().st_size)
+    assert not keeping.done()
+    keeping.cancel()
+    assert sorted(message.rpartition(": ")[2] for message in caplog.messages) == [
+        "File name too long",
+        "Is a directory",
+        "Too many levels of symbolic links",
+    ]
+    assert await logs.tail("circle", 5) == await logs.tail("x" * 300, 5) == []
 
 
 WRITER = """

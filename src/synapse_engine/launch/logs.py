@@ -36,6 +36,7 @@ class _Place:
     cut_bytes: int = 0
     cut_before: int = 0  # the same of the start before
     size_seen: int = 0
+    is_trouble: bool = False
 
 
 class Logs:
@@ -96,23 +97,36 @@ class Logs:
         delay = CHECK_MAX_SECONDS
         while True:
             await asyncio.sleep(delay)
-            delays = [CHECK_MAX_SECONDS]
-            for name, place in list(self._places.items()):
-                size = _size(self.path(name))
-                delays.append(plan_check(size, size - place.size_seen, delay, self._bound_bytes))
-                place.size_seen = size
-                if size > self._bound_bytes:
-                    place.size_seen = 0
-                    await asyncio.to_thread(self._cut, name, place)
-            delay = min(delays)
+            checks = [await self._check(name, delay) for name in list(self._places)]
+            delay = min(checks, default=CHECK_MAX_SECONDS)
+
+    async def _check(self, name: str, seconds: float) -> float:
+        """Cut one log if it is due, `seconds` after the last look; when to look again.
+
+        What cannot be looked at, or not be cut, is said once, and then now and again looked at.
+        """
+        path, place = self.path(name), self._places[name]
+        try:
+            size = path.stat().st_size
+            delay = plan_check(size, size - place.size_seen, seconds, self._bound_bytes)
+            place.size_seen = size
+            if size > self._bound_bytes:
+                place.size_seen = 0
+                await asyncio.to_thread(self._cut, name, place)
+        except FileNotFoundError:
+            return CHECK_MAX_SECONDS
+        except OSError as error:
+            if not place.is_trouble:
+                log.warning("%s cannot be kept small: %s", path, error.strerror or error)
+            place.is_trouble = True
+            return CHECK_MAX_SECONDS
+        place.is_trouble = False
+        return delay
 
     def _cut(self, name: str, place: _Place) -> None:
         path = self.path(name)
-        try:
-            with self._cutting:
-                place.cut_bytes += cut(path, _earlier(path), self._bound_bytes)
-        except OSError as error:
-            log.warning("%s cannot be kept small: %s", path, error.strerror or error)
+        with self._cutting:
+            place.cut_bytes += cut(path, _earlier(path), self._bound_bytes)
 
     def _end(self, name: str, lines: int) -> tuple[bytes, int, int]:
         """At least so many lines of the newest start, which start that is, and where they end."""
@@ -171,10 +185,10 @@ def cut(path: Path, kept: Path, keep_bytes: int) -> int:
 
 
 def read_end(path: Path, position: int, lines: int) -> bytes:
-    """At least `lines` lines before the position, where there are as many; empty where there is no file."""
+    """At least `lines` lines before the position, where there are as many; empty where none can be read."""
     try:
         file = path.open("rb")
-    except FileNotFoundError:
+    except OSError:
         return b""
     blocks: list[bytes] = []
     breaks = 0
@@ -193,16 +207,17 @@ def _decoded(lines: list[bytes]) -> list[str]:
 
 
 def _read_at(path: Path, offset: int) -> bytes:
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+    with contextlib.suppress(OSError), path.open("rb") as file:
         file.seek(offset)
         return file.read(READ_BYTES)
     return b""
 
 
 def _size(path: Path) -> int:
+    """0 where there is none, or none that may be looked at: `keep_small` says so."""
     try:
         return path.stat().st_size
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 
