@@ -27,7 +27,7 @@ class Client:
         self._address = f"http://{host}:{settings.port}"
         headers = {}
         if settings.api_key is not None:
-            headers["Authorization"] = f"Bearer {settings.api_key.get_secret_value()}"
+            headers[b"Authorization"] = f"Bearer {settings.api_key.get_secret_value()}".encode()
         self._http = httpx.Client(
             base_url=self._address,
             headers=headers,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,8 +13,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from tests.fakes.control_plane import ControlPlane, open_control_plane
+from tests.fakes.stage import Stage
 
 from synapse_engine.api.security import Guard
+from synapse_engine.client import Client
 from synapse_engine.settings import Settings
 
 LOCAL: dict[str, Any] = {}
@@ -29,11 +35,13 @@ async def hello(_: Request) -> PlainTextResponse:
     return PlainTextResponse("in")
 
 
-async def ask(settings: dict[str, Any], path: str, headers: dict[str, str]) -> httpx.Response:
+async def ask(
+    settings: dict[str, Any], path: str, headers: dict[str, str], scheme: str = "http"
+) -> httpx.Response:
     app = Starlette(routes=[Route("/{path:path}", hello)])
     guard = Guard(app, Settings(**settings))
     transport = httpx.ASGITransport(app=guard)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+    async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://localhost:8000") as client:
         return await client.get(path, headers=headers)
 
 
@@ -82,7 +90,11 @@ ORIGINS = [
     (LOCAL, "[::1]:8000", "http://[::1]:8000", True),
     (LOCAL, "localhost", "http://localhost", True),
     (LOCAL, "localhost:80", "http://localhost", True),
-    (LOCAL, "localhost", "https://localhost:443", True),
+    (LOCAL, "LOCALHOST:8000", "http://localhost:8000", True),
+    (LOCAL, "localhost", "https://localhost:443", False),
+    (LOCAL, "localhost:8000", "https://localhost:8000", False),
+    (LOCAL, "localhost:8000", "localhost:8000", False),
+    (LOCAL, "localhost:80", "https://localhost", False),
     (LOCAL, "localhost:8000", "http://localhost:3000", False),
     (LOCAL, "localhost:8000", "http://127.0.0.1:8000", False),
     (LOCAL, "localhost:8000", "https://evil.example", False),
@@ -107,6 +119,24 @@ async def test_origin(settings: dict[str, Any], host: str, origin: str, is_in: b
     if not is_in:
         assert response.json()["error"] == f"Origin not allowed: {origin}"
         assert "SYNAPSE_ALLOWED_ORIGINS" in response.json()["detail"]
+
+
+BEHIND_TLS = [
+    ("localhost", "https://localhost", True),
+    ("localhost:443", "https://localhost", True),
+    ("localhost:8443", "https://localhost:8443", True),
+    ("localhost", "http://localhost", False),
+    ("localhost:8443", "http://localhost:8443", False),
+]
+
+
+@pytest.mark.parametrize(("host", "origin", "is_in"), BEHIND_TLS)
+async def test_origin_behind_a_proxy_that_speaks_tls(
+    plane: ControlPlane, host: str, origin: str, is_in: bool
+) -> None:
+    """Over real HTTP: the scheme is what the proxy on this machine says."""
+    headers = {"Host": host, "Origin": origin, "X-Forwarded-Proto": "https"}
+    assert (await plane.get("/health", headers=headers)).status_code == (200 if is_in else 403)
 
 
 KEYS = [
@@ -138,9 +168,26 @@ async def test_key(settings: dict[str, Any], headers: dict[str, str], is_in: boo
         assert "SYNAPSE_API_KEY" in response.json()["detail"]
 
 
-async def test_a_key_of_other_letters() -> None:
-    response = await ask({"api_key": "schlüssel"}, "/api/system", {})
-    assert response.status_code == 401
+# key, and what of it is sent in both ways: à ends in UTF-8 with a byte that Latin-1 takes for a blank
+OTHER_LETTERS = [("schlüssel", ["utf-8", "latin-1"]), ("voilà", ["utf-8", "latin-1"]), ("ключ", ["utf-8"])]
+
+
+@pytest.mark.parametrize(("key", "encodings"), OTHER_LETTERS)
+async def test_a_key_of_other_letters(
+    tmp_path: Path, engine: Path, stage: Stage, key: str, encodings: list[str]
+) -> None:
+    """Over real HTTP, as the bytes that browsers (Latin-1) and shells (UTF-8) send; and by our own shell."""
+    async with open_control_plane(tmp_path, engine, stage, api_key=key) as plane:
+        for encoding in encodings:
+            sent = key.encode(encoding)
+            for headers in ({b"X-Api-Key": sent}, {b"Authorization": b"Bearer " + sent}):
+                assert (await plane.get("/api/system", headers=headers)).status_code == 200
+        wrong = {b"X-Api-Key": key.encode()[:-1]}
+        assert (await plane.get("/api/system", headers=wrong)).status_code == 401
+        client = Client(plane.settings)
+        with closing(client._http):
+            called = await asyncio.to_thread(client.call, "GET", "/api/system")
+        assert called["api_key_required"]
 
 
 OPEN = ["/", "/icon.svg", "/assets/index.js", "/health", "/health/ready"]

@@ -19,6 +19,7 @@ from synapse_engine.settings import LOOPBACK_HOSTS, Settings
 
 OPEN_PATHS = frozenset({"/", "/icon.svg", "/health", "/health/ready"})
 OPEN_FOLDER = "/assets/"
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Refused(SynapseError):
@@ -35,7 +36,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._key = settings.api_key.get_secret_value() if settings.api_key else None
+        self._keys = _spellings(settings.api_key.get_secret_value()) if settings.api_key else []
         self._is_open_to_others = settings.host not in LOOPBACK_HOSTS
         allowed = {_host_name(host) for host in settings.allowed_hosts}
         self._hosts = LOOPBACK_HOSTS | {settings.host.lower()} | (allowed - {None})
@@ -46,24 +47,24 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
-            self._check(scope["path"], Headers(scope=scope))
+            self._check(scope["scheme"], scope["path"], Headers(scope=scope))
         except Refused as refusal:
             await answer(scope["path"], refusal)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    def _check(self, path: str, headers: Headers) -> None:
+    def _check(self, scheme: str, path: str, headers: Headers) -> None:
         host = headers.get("host", "")
         if not self._is_our_host(host):
             raise Refused(
                 403, f"Host not allowed: {host}", "SYNAPSE_ALLOWED_HOSTS names the further hosts that are."
             )
         origin = headers.get("origin")
-        if origin is not None and not self._is_our_origin(origin, host):
+        if origin is not None and not self._is_our_origin(origin, f"{scheme}://{host}"):
             raise Refused(
                 403, f"Origin not allowed: {origin}", "SYNAPSE_ALLOWED_ORIGINS names the origins that are."
             )
-        if self._key is not None and _needs_key(path) and not self._has_key(headers):
+        if self._keys and _needs_key(path) and not self._has_key(headers):
             raise Refused(
                 401,
                 "API key missing or wrong",
@@ -77,23 +78,30 @@ class Guard:
         # An address cannot be rebound: only a name can be made to mean another machine.
         return name in self._hosts or (self._is_open_to_others and _is_address(name))
 
-    def _is_our_origin(self, origin: str, host: str) -> bool:
-        if origin in self._origins:
-            return True
-        try:
-            parts = urlsplit(origin)
-        except ValueError:
-            return False
-        default_port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
-        return bool(parts.netloc) and parts.netloc.removesuffix(default_port) == host.removesuffix(
-            default_port
-        )
+    def _is_our_origin(self, origin: str, own: str) -> bool:
+        return origin in self._origins or _short_origin(origin) == _short_origin(own)
 
     def _has_key(self, headers: Headers) -> bool:
-        assert self._key is not None
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
         given = credentials if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-        return hmac.compare_digest(given.strip().encode(), self._key.encode())
+        # Headers are bytes, read as Latin-1 here. Browsers send that, shells the UTF-8 of the terminal.
+        given_bytes = given.strip(" \t").encode("latin-1")
+        return any(hmac.compare_digest(given_bytes, key) for key in self._keys)
+
+
+def _spellings(key: str) -> list[bytes]:
+    """What clients may send for a key: letters beyond ASCII are sent in one of two ways."""
+    utf8 = key.encode()
+    try:
+        return [utf8, key.encode("latin-1")]
+    except UnicodeEncodeError:
+        return [utf8]
+
+
+def _short_origin(origin: str) -> str:
+    """An origin as browsers write it: in lower case, without its scheme's own port."""
+    scheme, _, place = origin.lower().partition("://")
+    return f"{scheme}://{place.removesuffix(DEFAULT_PORTS.get(scheme, ''))}"
 
 
 def _needs_key(path: str) -> bool:
