@@ -11,6 +11,9 @@ from tests.e2e.serving import Serving, serving, serving_environment
 from tests.fakes.rig import is_alive
 from tests.gguf_files import write_llama
 
+from synapse_engine.launch.command import RESERVED, RESERVED_ENV
+from synapse_engine.launch.engine import Engines
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 QUESTION = "What is the capital of France? Answer in one sentence."
@@ -84,6 +87,32 @@ def test_a_real_failure_is_said_in_words(serve: Serving, tmp_path: Path) -> None
     assert response.status_code == 500
     reason = "This engine does not know the architecture nosucharch (exit code 1)"
     assert response.json()["detail"].startswith(reason), response.text
+
+
+def test_what_would_misdirect_the_engine_is_not_inherited(tmp_path: Path) -> None:
+    write_llama(tmp_path / "models" / "red-1B.gguf")
+    misleading = {
+        "LLAMA_ARG_API_PREFIX": "/elsewhere",
+        "LLAMA_ARG_MODELS_DIR": str(tmp_path),
+        "LLAMA_SERVER_ROUTER_PORT": "1",
+    }
+    environment = serving_environment(tmp_path / "data", tmp_path / "models") | misleading
+    with serving(environment) as serve:
+        started = serve.http.post("/api/models/servers/red-1B/start")
+        assert started.status_code == 200, started.text
+        refused = serve.http.patch("/api/models/red-1B", json={"settings": {"env": misleading}})
+        assert (refused.status_code, refused.json()["error"]) == (
+            422,
+            "Reserved setting: env.LLAMA_ARG_API_PREFIX",
+        )
+        ask(serve, "red-1B")
+
+
+async def test_no_reserved_option_can_come_by_the_environment() -> None:
+    engine = await Engines(None).current()
+    found = {name: engine.flag(name) for name in RESERVED}
+    assert {flag.env for flag in found.values() if flag and flag.env} <= RESERVED_ENV
+    assert sum(flag is not None for flag in found.values()) > 10
 
 
 def test_a_real_one_with_settings(serve: Serving) -> None:

@@ -11,7 +11,13 @@ from tests.fakes.rig import fake_model
 from synapse_engine.catalog.model import Kind
 from synapse_engine.errors import InvalidChoice
 from synapse_engine.launch.base import Command
-from synapse_engine.launch.command import build_command, check_settings, launch_settings
+from synapse_engine.launch.command import (
+    RESERVED_ENV,
+    build_command,
+    check_settings,
+    inherited_env,
+    launch_settings,
+)
 from synapse_engine.launch.engine import Engine, parse_help
 
 HELP = Path(__file__).with_name("llama_server_help.txt").read_text()
@@ -159,6 +165,11 @@ def test_what_else_a_command_carries() -> None:
     assert built.settings == {"threads": 2, "env": {"GGML_X": "1"}}
 
 
+def test_what_is_inherited() -> None:
+    environ = {"PATH": "/bin", "LLAMA_ARG_THREADS": "2", "LLAMA_CACHE": "/c"}
+    assert inherited_env(environ | dict.fromkeys(RESERVED_ENV, "x")) == environ
+
+
 def test_which_settings_need_a_restart() -> None:
     settings = {"ctx_size": 1, "extra_args": ["-x"], "env": {"A": "b"}, "autostart": True, "pinned": True}
     assert launch_settings(settings) == {"ctx_size": 1, "extra_args": ["-x"], "env": {"A": "b"}}
@@ -183,6 +194,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "LLAMA_ARG_MODEL",
             "LLAMA_API_KEY",
             "LLAMA_ARG_ALIAS",
+            "LLAMA_ARG_API_KEY_FILE",
+            "LLAMA_ARG_API_PREFIX",
+            "LLAMA_ARG_SSL_KEY_FILE",
+            "LLAMA_ARG_SSL_CERT_FILE",
+            "LLAMA_ARG_REUSE_PORT",
+            "LLAMA_ARG_MODEL_URL",
+            "LLAMA_ARG_HF_REPO",
+            "LLAMA_SERVER_ROUTER_PORT",
         )
     },
     **{
@@ -194,6 +213,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         }.items()
     },
     "unreachable": ({"api_prefix": "/x"}, "Reserved setting: api_prefix"),
+    "another model": ({"hf_repo": "org/repo"}, "Reserved setting: hf_repo"),
     "too large": ({"ctx_size": 10**400}, "Bad value for ctx_size"),
     "too large, as a text": ({"ctx_size": "1" + "0" * 400}, "Bad value for ctx_size"),
     "too large in extra_args": ({"extra_args": ["--ctx-size=" + "9" * 400]}, "Bad value for extra_args"),

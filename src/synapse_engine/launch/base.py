@@ -13,7 +13,7 @@ RAM = "RAM"
 class Command:
     """What to run for one model.
 
-    argv: the whole command line; env: added to the launcher's own environment.
+    argv: the whole command line; env: added to what it inherits.
     port: where it will listen on the launcher's host; port_is_pinned: a person chose it.
     api_key: what requests to the server must carry, made anew for each start.
     weights_bytes: size of all files that it loads, for time limits.

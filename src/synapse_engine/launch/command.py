@@ -17,10 +17,14 @@ OWN_SETTINGS = frozenset(
 )
 SHAPES_COMMAND = frozenset(["extra_args", "env", "engine", "devices"])
 NOT_YET = frozenset("idle_stop_seconds replicas variants".split())
-# The first five are given by us; with the others the server answers where, or how, nobody asks it.
-RESERVED = frozenset("host port model api_key alias api_prefix ssl_key_file ssl_cert_file reuse_port".split())
-RESERVED_ENV = frozenset(
-    "LLAMA_ARG_HOST LLAMA_ARG_PORT LLAMA_ARG_MODEL LLAMA_API_KEY LLAMA_ARG_ALIAS".split()
+# Given by us; with the others the server answers where, or how, nobody asks it, or loads another model.
+RESERVED = frozenset(
+    "host port model api_key alias api_key_file api_prefix ssl_key_file ssl_cert_file reuse_port"
+    " model_url docker_repo hf_repo hf_file models_dir models_preset".split()
+)
+# As llama-server names them, and what makes it think that it is a child of its own router.
+RESERVED_ENV = frozenset(f"LLAMA_ARG_{name.upper()}" for name in RESERVED) | frozenset(
+    "LLAMA_API_KEY LLAMA_ARG_HF_REPO_FILE LLAMA_SERVER_CHILD_MODE LLAMA_SERVER_ROUTER_PORT".split()
 )
 
 DEFAULT_CONTEXT_TOKENS = 32_768
@@ -46,6 +50,11 @@ def check_settings(settings: Mapping[str, Any], engine: Engine | None) -> None:
             raise InvalidChoice(f"Bad name in env: {name}", "A variable's name is a text without `=`.")
         if not _can_be_passed(value):
             raise InvalidChoice(f"Bad value for env.{name}", "It takes a text without NUL.")
+
+
+def inherited_env(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a server gets of the control plane's own environment: all but what is reserved."""
+    return {name: value for name, value in environ.items() if name not in RESERVED_ENV}
 
 
 def setting_options(engine: Engine) -> dict[str, Flag]:
@@ -263,5 +272,6 @@ def _reserved(name: str) -> InvalidChoice:
     return InvalidChoice(
         f"Reserved setting: {name}",
         "host, port, model, api_key and alias are given by Synapse Engine itself (a port is chosen with the "
-        "model's `port`), and with api_prefix, ssl_* and reuse_port it could not reach the server.",
+        "model's `port`). With the other reserved ones it could not reach the server, or the server would "
+        "load another model.",
     )

@@ -14,6 +14,7 @@ import psutil
 
 from synapse_engine.errors import StartFailed
 from synapse_engine.launch.base import Command, Device, LogChunk
+from synapse_engine.launch.command import inherited_env
 from synapse_engine.launch.devices import EngineDevices, ram
 from synapse_engine.launch.logs import Logs
 from synapse_engine.launch.process import LocalProcess, find_by_key, is_same_process, listens_on
@@ -32,7 +33,7 @@ class LocalLauncher:
                 # Not in a thread: a cancelled start must never leave a child that nobody holds.
                 child = subprocess.Popen(  # noqa: ASYNC220
                     command.argv,
-                    env=os.environ | command.env,
+                    env=inherited_env(os.environ) | command.env,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
