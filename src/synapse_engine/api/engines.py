@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
-from synapse_engine.api.wire import EngineChoice, EngineList, EngineOption, EngineOptions
+from synapse_engine.api.wire.system import EngineChoice, EngineList, EngineOption, EngineOptions
 from synapse_engine.errors import EngineNotFound
 from synapse_engine.launch.command import setting_options
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from synapse_engine.api.wire import ErrorBody
+from synapse_engine.api.wire.base import ErrorBody
 from synapse_engine.errors import SynapseError
 from synapse_engine.gateway.dialect import error_body, error_headers
 

@@ -12,7 +12,7 @@ from synapse_engine.api.live import snapshot
 from synapse_engine.api.logs import log_events
 from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.streams import EventStream, framed, merged
-from synapse_engine.api.wire import Events
+from synapse_engine.api.wire.live import Events
 from synapse_engine.events import Subscription
 from synapse_engine.launch.loglines import Sieve
 

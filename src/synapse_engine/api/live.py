@@ -18,7 +18,8 @@ from synapse_engine.api.views import (
     server_out,
     skipped_out,
 )
-from synapse_engine.api.wire import DeviceOut, MemoryOut, NoticeOut, ScanOut, ServerLoad, Snapshot
+from synapse_engine.api.wire.live import MemoryOut, NoticeOut, ScanOut, ServerLoad, Snapshot
+from synapse_engine.api.wire.memory import DeviceOut
 
 # What changes again within this time is one event.
 COALESCE_SECONDS = 0.02

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.streams import EventStream, framed, merged
-from synapse_engine.api.wire import LogEvent, LogLines, OwnLogLines
+from synapse_engine.api.wire.servers import LogEvent, LogLines, OwnLogLines
 from synapse_engine.datafolder import OWN_LOG
 from synapse_engine.launch.base import LogChunk
 from synapse_engine.launch.loglines import Level, Sieve

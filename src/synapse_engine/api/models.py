@@ -11,13 +11,13 @@ from fastapi import APIRouter, Response
 from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.views import model_out, plan_out, registry_out
-from synapse_engine.api.wire import (
+from synapse_engine.api.wire.memory import PlanOut
+from synapse_engine.api.wire.models import (
     EnableAsk,
     Enabled,
     ModelEdit,
     ModelOut,
     ModelSettings,
-    PlanOut,
     RegistryOut,
     Rescanned,
 )

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.views import failed_model, server_list, server_out
-from synapse_engine.api.wire import (
+from synapse_engine.api.wire.servers import (
     RunningModel,
     ServerList,
     ServerOut,

@@ -10,7 +10,9 @@ import synapse_engine
 from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.views import device_out
-from synapse_engine.api.wire import DeviceOut, EngineOut, Health, PathsOut, PortRange, Readiness, SystemOut
+from synapse_engine.api.wire.base import PortRange
+from synapse_engine.api.wire.memory import DeviceOut
+from synapse_engine.api.wire.system import EngineOut, Health, PathsOut, Readiness, SystemOut
 from synapse_engine.errors import Booting, EngineNotFound
 
 router = APIRouter(tags=["system"])

@@ -5,21 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from synapse_engine.api.services import Services
-from synapse_engine.api.wire import (
-    DeviceOut,
-    EstimateOut,
-    FailedModel,
-    LastError,
-    ModelOut,
-    PlannedDevice,
-    PlanOut,
-    PortRange,
-    RegistryOut,
-    ServerList,
-    ServerOut,
-    SkippedFile,
-    Status,
-)
+from synapse_engine.api.wire.base import LastError, PortRange, Status
+from synapse_engine.api.wire.memory import DeviceOut, EstimateOut, PlannedDevice, PlanOut
+from synapse_engine.api.wire.models import ModelOut, RegistryOut, SkippedFile
+from synapse_engine.api.wire.servers import FailedModel, ServerList, ServerOut
 from synapse_engine.catalog.registry import Entry
 from synapse_engine.errors import SynapseError
 from synapse_engine.fleet.budget import Plan

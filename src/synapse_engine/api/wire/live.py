@@ -1,0 +1,66 @@
+"""The events of `/api/events`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from synapse_engine.api.wire.base import Mb
+from synapse_engine.api.wire.memory import DeviceOut
+from synapse_engine.api.wire.models import ModelOut, RegistryOut, SkippedFile
+from synapse_engine.api.wire.servers import LogEvent, ServerList, ServerOut
+from synapse_engine.api.wire.system import SystemOut
+
+
+class Snapshot(BaseModel):
+    """Everything the page needs, as it is now."""
+
+    registry: RegistryOut
+    servers: ServerList
+    system: SystemOut
+
+
+class ScanOut(BaseModel):
+    """A scan has begun or ended. The models that it changed come as events of their own."""
+
+    scanning: bool
+    last_scan: datetime | None
+    scan_seconds: float | None
+    skipped: list[SkippedFile]
+
+
+class ServerLoad(BaseModel):
+    """What changes all the time while a server runs."""
+
+    model_id: str
+    memory_used_mb: Mb
+    memory_private_mb: Mb
+    active_requests: int
+    uptime_seconds: int
+
+
+class MemoryOut(BaseModel):
+    devices: list[DeviceOut]
+    servers: list[ServerLoad] = Field(description="every server with a process")
+
+
+class NoticeOut(BaseModel):
+    """A warning or an error of the control plane's own log."""
+
+    level: Literal["warning", "error"]
+    text: str
+    at: datetime
+
+
+class Events(BaseModel):
+    """The stream's events by their name, each with its data. An `id` grows with each one."""
+
+    snapshot: Snapshot = Field(description="first, and again for a reader that has fallen behind")
+    server: ServerOut = Field(description="one server, a stopped one too")
+    model: ModelOut
+    scan: ScanOut
+    memory: MemoryOut
+    log: LogEvent = Field(description="new lines, for the models asked for with `log`")
+    notice: NoticeOut

@@ -1,0 +1,68 @@
+"""The control plane itself, its engines and its health."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from synapse_engine.api.wire.base import PortRange
+from synapse_engine.api.wire.memory import DeviceOut
+
+
+class EngineOut(BaseModel):
+    found: bool
+    path: str | None
+    version: str | None
+    problem: str | None
+
+
+class EngineChoice(BaseModel):
+    """An engine that a model may name in its setting `engine`; the default one has no name."""
+
+    name: str | None
+    path: str | None
+    version: str | None
+    problem: str | None
+
+
+class EngineOption(BaseModel):
+    """An option of llama-server as a model's setting."""
+
+    name: str = Field(examples=["ctx_size"])
+    hint: str = Field(description="what its value looks like; empty for true or false")
+    help: str = Field(description="the engine's own words")
+
+
+class EngineList(BaseModel):
+    engines: list[EngineChoice]
+
+
+class EngineOptions(BaseModel):
+    options: list[EngineOption]
+
+
+class PathsOut(BaseModel):
+    data_dir: str
+    registry: str
+    logs: str
+    scan_paths: list[str]
+
+
+class SystemOut(BaseModel):
+    version: str
+    engine: EngineOut
+    devices: list[DeviceOut]
+    uptime_seconds: float
+    paths: PathsOut
+    refresh_seconds: float
+    port_range: PortRange
+    api_key_required: bool
+
+
+class Health(BaseModel):
+    status: Literal["ok"]
+
+
+class Readiness(BaseModel):
+    status: Literal["ready"]
