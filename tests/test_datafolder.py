@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from synapse_engine.datafolder import DataFolder
+from synapse_engine.datafolder import DataFolder, file_stem
 from synapse_engine.errors import CouldNotSave, DataFolderInUse
 
 
@@ -64,3 +64,16 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         DataFolder(tmp_path / "file" / "data").hold("x"),
     ):
         pass
+
+
+def test_a_models_files_are_named_by_its_id() -> None:
+    assert file_stem("qwen2.5_7b_fast") == "qwen2.5_7b_fast"
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "語"])
+def test_a_very_long_id_is_cut_and_told_apart_by_a_digest(letter: str) -> None:
+    ids = [letter * 300 + ending for ending in ("_fast", "_balanced")]
+    stems = [file_stem(model_id) for model_id in ids]
+    assert len(set(stems)) == 2
+    assert all(stem.startswith(letter * 50) and "-" in stem for stem in stems)
+    assert all(len(f"{stem}.1.log".encode()) <= 255 for stem in stems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,18 @@ from synapse_engine.errors import CouldNotSave, DataFolderInUse
 
 # No model id holds a dash.
 OWN_LOG = "control-plane"
+# A file's name may have 255 bytes almost everywhere, and an extension still has to follow.
+LONGEST_STEM_BYTES = 240
+
+
+def file_stem(model_id: str) -> str:
+    """What a model's own files are named by: its id, or of a very long one the beginning and a digest."""
+    encoded = model_id.encode()
+    if len(encoded) <= LONGEST_STEM_BYTES:
+        return model_id
+    digest = hashlib.sha256(encoded).hexdigest()[:16]
+    # The dash, which no id holds, keeps it apart from every id that is short enough.
+    return f"{encoded[: LONGEST_STEM_BYTES - len(digest) - 1].decode(errors='ignore')}-{digest}"
 
 
 class DataFolder:

@@ -40,11 +40,10 @@ def fake_model(path: Path, *, size_bytes: int = 1000, tier: Tier = Tier.FAST, **
         files=(str(path),),
         file_size_bytes=size_bytes,
         stem=path.stem,
-        base_id=path.stem,
         display_name=path.stem.title(),
         family=path.stem,
         tier=tier,
-        **facts,
+        **{"base_id": path.stem, **facts},
     )
 
 

@@ -12,6 +12,7 @@ from tests.fakes.stage import Behaviour, Stage
 
 from synapse_engine.catalog.model import Geometry, Weights
 from synapse_engine.errors import SynapseError
+from synapse_engine.fleet.journal import Journal
 from synapse_engine.fleet.state import State
 
 MB = 1_000_000
@@ -128,6 +129,17 @@ async def test_where_pidfds_are_forbidden_it_is_watched_all_the_same(
     await until(lambda: rig.server(model_id).state is State.FAILED)
     failure = rig.server(model_id).failure
     assert failure is not None and "exit code 4" in failure.detail
+
+
+async def test_an_id_longer_than_a_file_name_may_be(rig: Rig) -> None:
+    model_id = "a" * 300
+    await rig.add("alpha", Behaviour(log=["loads"]), base_id=model_id)
+    await rig.fleet.start(model_id)
+    assert "loads" in await rig.fleet.log_tail(model_id, 50)
+    (record,) = Journal(rig.folder / "journal").read()
+    assert record.command.model_id == model_id
+    await rig.fleet.stop(model_id)
+    assert Journal(rig.folder / "journal").read() == []
 
 
 async def test_one_that_waits_for_memory_is_queued(

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from synapse_engine.datafolder import file_stem
 from synapse_engine.errors import CouldNotSave
 from synapse_engine.launch.base import Command
 
@@ -73,7 +74,7 @@ class Journal:
         return list(self._records.values())
 
     def _path(self, model_id: str) -> Path:
-        return self._folder / f"{model_id}.json"
+        return self._folder / f"{file_stem(model_id)}.json"
 
     def _write(self, model_id: str, record: Record) -> None:
         path = self._path(model_id)

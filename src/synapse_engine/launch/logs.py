@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from synapse_engine.datafolder import file_stem
 from synapse_engine.launch.base import LogChunk
 
 BLOCK_BYTES = 64 * 1024
@@ -49,7 +50,7 @@ class Logs:
         self._cutting = threading.Lock()
 
     def path(self, name: str) -> Path:
-        return self._folder / f"{name}.log"
+        return self._folder / f"{file_stem(name)}.log"
 
     def open(self, name: str) -> BinaryIO:
         """The file of a new start, to write to; the start before is kept beside it."""
