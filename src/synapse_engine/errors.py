@@ -17,6 +17,7 @@
       NotRunning               503
       UpstreamFailed           502
       Booting                  503
+      StillLooking             503
       EngineNotFound           503
       CouldNotSave             507
       DataFolderInUse          (ends `serve` before it listens)
@@ -174,6 +175,20 @@ class Booting(SynapseError):
 
     def __init__(self) -> None:
         super().__init__("Server manager not initialized", "Backend service not ready")
+
+
+class StillLooking(SynapseError):
+    """An earlier run started it, and whether that process still runs could not be found out yet."""
+
+    code = "still_looking"
+    status = 503
+
+    def __init__(self, model_id: str) -> None:
+        super().__init__(
+            f"Still looking for the server of {model_id}",
+            "An earlier run of the control plane started it, and the system has not yet said whether it "
+            "still runs. It is looked for again and again: try once more in a few seconds.",
+        )
 
 
 class EngineNotFound(SynapseError):

@@ -9,16 +9,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
 import pytest
-from tests.fakes.rig import LIMITS, Rig, open_rig, until
+from tests.fakes.rig import LIMITS, Rig, is_alive, open_rig, until
 from tests.fakes.stage import Actor, Behaviour, Stage
 
+from synapse_engine.errors import Booting, StillLooking
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.fleet.state import State
 from synapse_engine.launch.base import Command
+from synapse_engine.launch.local import LocalLauncher
 
 
 class Lives:
@@ -185,6 +188,77 @@ async def test_one_that_does_not_answer_any_more_is_ended(
             await second.fleet.adopt()
             assert second.server("alpha").state is State.FAILED
             await actor.saw("gone")
+
+
+class Hesitation:
+    """A launcher that cannot tell yet. Told how by `says`: None for nothing at all, or what it raises."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.says: Exception | None = None
+        self.looks = 0
+        self.ends = asyncio.Event()
+        adopt = LocalLauncher.adopt
+
+        async def hesitate(launcher: LocalLauncher, *what: Any) -> Any:
+            self.looks += 1
+            if self.says is not None and not self.ends.is_set():
+                raise self.says
+            await self.ends.wait()
+            return await adopt(launcher, *what)
+
+        monkeypatch.setattr(LocalLauncher, "adopt", hesitate)
+        monkeypatch.setattr("synapse_engine.fleet.fleet.ADOPTION_SECONDS", 0.05)
+        monkeypatch.setattr("synapse_engine.fleet.fleet.LOOK_AGAIN_SECONDS", 0.01)
+
+
+@pytest.fixture
+def hesitation(monkeypatch: pytest.MonkeyPatch) -> Hesitation:
+    return Hesitation(monkeypatch)
+
+
+@pytest.mark.parametrize("says", [None, OSError(24, "Too many open files")])
+async def test_one_that_could_not_be_looked_for_is_found_later(
+    lives: Lives, hesitation: Hesitation, says: Exception | None
+) -> None:
+    async with lives.run() as first:
+        actor = await left_running(first)
+        async with lives.run() as second:
+            hesitation.says = says
+            await second.fleet.adopt()
+            for refused in (second.fleet.start("alpha"), second.fleet.stop("alpha")):
+                with pytest.raises(StillLooking):
+                    await refused
+            (outcome,) = await second.fleet.stop_all()
+            assert isinstance(outcome.result, StillLooking)
+            assert (second.spawns("alpha"), len(lives.records())) == (1, 1)
+            await until(lambda: hesitation.looks > 1)
+            hesitation.ends.set()
+            await until(lambda: "alpha" in second.fleet.servers)
+            started = await second.fleet.start("alpha")
+            process = second.server("alpha").process
+            assert process is not None and (process.pid, started.port) == (actor.pid, actor.port)
+            assert (await second.fleet.stop("alpha")).was_active
+
+
+@pytest.mark.parametrize("ending", ["close", "let go"])
+async def test_one_that_was_never_found_stays_in_the_journal(
+    lives: Lives, hesitation: Hesitation, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    async with lives.run() as first:
+        actor = await left_running(first)
+        async with lives.run() as second:
+            await second.fleet.adopt()
+            monkeypatch.setattr("synapse_engine.fleet.fleet.ADOPTION_SECONDS", 10)
+            waiting = asyncio.create_task(second.fleet.start("alpha"))
+            await asyncio.sleep(0)
+            await (second.fleet.close() if ending == "close" else second.fleet.let_go(0.0))
+            with pytest.raises(Booting):
+                await waiting
+            assert is_alive(actor.pid)
+            hesitation.ends.set()
+            async with lives.run() as third:
+                await third.fleet.adopt()
+                assert third.server("alpha").state is State.READY
 
 
 async def test_one_of_a_model_that_is_in_no_registry_is_ended(lives: Lives) -> None:

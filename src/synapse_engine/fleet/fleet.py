@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -13,7 +14,7 @@ import msgspec
 
 from synapse_engine.catalog.model import Tier
 from synapse_engine.catalog.registry import Choices, Entry, Registry
-from synapse_engine.errors import Booting, CouldNotSave, NotRunning, SynapseError
+from synapse_engine.errors import Booting, CouldNotSave, NotRunning, StillLooking, SynapseError
 from synapse_engine.fleet.admission import Terms
 from synapse_engine.fleet.budget import Budget
 from synapse_engine.fleet.journal import Journal, Record
@@ -25,10 +26,11 @@ from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy
 from synapse_engine.fleet.server import ADOPTION_SECONDS, Server, Surroundings
 from synapse_engine.fleet.state import State
 from synapse_engine.fleet.turns import Turns, start_order
-from synapse_engine.launch.base import Command, Launcher, LogChunk
+from synapse_engine.launch.base import Command, Launcher, LogChunk, Process
 from synapse_engine.launch.command import launch_settings
 from synapse_engine.launch.engine import Engines
 
+LOOK_AGAIN_SECONDS = 1.0
 INACTIVE = (State.STOPPED, State.FAILED)
 
 log = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ class Fleet:
         )
         self._turns = Turns(start_concurrency)
         self._coming_back: set[asyncio.Task[None]] = set()
+        self._adoptions: dict[str, asyncio.Task[None]] = {}
         self.is_open = False
 
     @property
@@ -89,9 +92,18 @@ class Fleet:
         """Take over the servers that an earlier run left, each checked beside the others.
 
         Those that were ready answer again, or have failed with a reason, when this returns; those that
-        were loading go on loading.
+        were loading go on loading. What could not be looked for in time is looked for until it is known.
         """
-        await asyncio.gather(*(self._adopt(record) for record in self._journal.read()))
+        records = {record.command.model_id: record for record in self._journal.read()}
+        for model_id, record in records.items():
+            self._adoptions[model_id] = asyncio.create_task(self._adopt(record), name=f"adopt {model_id}")
+        if records:
+            done, _ = await asyncio.wait(self._adoptions.values(), timeout=ADOPTION_SECONDS)
+            for adoption in done:
+                adoption.result()
+        servers = self._servers
+        were_ready = [servers[model_id] for model_id in servers if records[model_id].was_ready]
+        await asyncio.gather(*(server.settled() for server in were_ready))
 
     def open(self) -> None:
         """Let starts, stops and leases begin."""
@@ -100,18 +112,18 @@ class Fleet:
     async def close(self, *, now: bool = False) -> None:
         """Refuse what is new, stop everything, and return once no process is left."""
         self.is_open = False
+        await self._end_adoptions()
         await asyncio.gather(*(server.stop(now=now) for server in self._servers.values()))
         await asyncio.gather(*self._coming_back)
 
     async def let_go(self, drain_seconds: float) -> None:
         """Refuse what is new, let running requests finish, and leave the servers to a later run."""
         self.is_open = False
+        await self._end_adoptions()
         servers = self._servers.values()
-        idle = [asyncio.ensure_future(server.leases.until_idle()) for server in servers]
-        if idle:
-            await asyncio.wait(idle, timeout=drain_seconds)
-        for waiting in idle:
-            waiting.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(drain_seconds):
+                await asyncio.gather(*(server.leases.until_idle() for server in servers))
         await asyncio.gather(*(server.let_go() for server in servers))
 
     async def start(self, model_id: str, *, force: bool = False, by_request: bool = False) -> Started:
@@ -134,9 +146,7 @@ class Fleet:
         self._check_open()
         self._registry.get(model_id)
         self.budget.admission.stays_stopped([model_id])
-        server = self._servers.get(model_id)
-        stopping = server.stop(now=now) if server else _nothing_to_stop()
-        _, stopped = await asyncio.gather(self.hold([model_id], True), stopping)
+        _, stopped = await asyncio.gather(self.hold([model_id], True), self._stop(model_id, now=now))
         return stopped
 
     async def start_all(self, model_ids: Sequence[str] | None, tier: Tier | None) -> list[Outcome]:
@@ -164,7 +174,8 @@ class Fleet:
         ]
         self.budget.admission.stays_stopped(list(entries))
         # Those of this moment: a start that comes meanwhile is a later word.
-        stops = [(entries[model_id], server.stop()) for model_id, server in self._servers.items()]
+        wanted = dict.fromkeys([*self._servers, *(entries.keys() & self._adoptions.keys())])
+        stops = [(entries[model_id], self._stop(model_id)) for model_id in wanted]
         _, outcomes = await asyncio.gather(self.hold(held, True), _outcomes(stops))
         return outcomes
 
@@ -222,12 +233,7 @@ class Fleet:
 
     async def _adopt(self, record: Record) -> None:
         model_id = record.command.model_id
-        try:
-            async with asyncio.timeout(ADOPTION_SECONDS):
-                process = await self._launcher.adopt(record.command, record.process)
-        except TimeoutError:
-            log.error("%s: its process could not be looked for in %.0f s", model_id, ADOPTION_SECONDS)
-            return
+        process = await self._look_for(record)
         if model_id not in self._registry.entries:
             log.warning("%s is in no registry any more: its server is ended", model_id)
             if process is not None:
@@ -240,8 +246,39 @@ class Fleet:
             server = self._server(model_id)
             self.budget.admission.restore(model_id, record.command.need, is_loading=not record.was_ready)
             server.adopt(record, process, self._prepare(model_id, Terms()), self._policy(model_id))
-            if record.was_ready:
-                await server.settled()
+        del self._adoptions[model_id]
+
+    async def _look_for(self, record: Record) -> Process | None:
+        """Its process, if it still runs. Not given up: what nobody knows of would go on for ever."""
+        while True:
+            try:
+                async with asyncio.timeout(ADOPTION_SECONDS):
+                    return await self._launcher.adopt(record.command, record.process)
+            except Exception as error:
+                reason = str(error) or f"no answer in {ADOPTION_SECONDS:g} s"
+                log.error("%s: is its server still there? %s", record.command.model_id, reason)
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def _until_adopted(self, model_id: str) -> None:
+        """Return once it is known what an earlier run left of it. Raises StillLooking, Booting."""
+        if adoption := self._adoptions.get(model_id):
+            await asyncio.wait({adoption}, timeout=ADOPTION_SECONDS)
+            if not adoption.done():
+                raise StillLooking(model_id)
+            self._check_open()
+
+    async def _end_adoptions(self) -> None:
+        """What has not been found by now stays in the journal, for the next run to look for."""
+        adoptions = list(self._adoptions.values())
+        for model_id, adoption in self._adoptions.items():
+            log.error("%s: if its server is still there, it goes on unwatched", model_id)
+            adoption.cancel()
+        await asyncio.gather(*adoptions, return_exceptions=True)
+
+    async def _stop(self, model_id: str, *, now: bool = False) -> Stopped:
+        await self._until_adopted(model_id)
+        server = self._servers.get(model_id)
+        return await server.stop(now=now) if server else Stopped(was_active=False, seconds=0.0)
 
     def _server(self, model_id: str) -> Server:
         if model_id not in self._servers:
@@ -280,12 +317,9 @@ class Fleet:
         # Again: a start-all's starts come a moment after it was let in, and a close may lie between.
         self._check_open()
         model_id = entry.model_id
+        await self._until_adopted(model_id)
         server = self._server(model_id)
         return await server.ensure_ready(self._prepare(model_id, terms), self._policy(model_id), turn)
-
-
-async def _nothing_to_stop() -> Stopped:
-    return Stopped(was_active=False, seconds=0.0)
 
 
 async def _outcomes(work: Iterable[tuple[Entry, Awaitable[Started | Stopped]]]) -> list[Outcome]:

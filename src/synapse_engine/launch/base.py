@@ -134,7 +134,7 @@ class Launcher(Protocol):
         """The process of an earlier run, if it is still this very one; None where it is gone.
 
         identity: what `Process.identity` gave, None where the run ended before it could be kept: then the
-        process is looked for by the key in its environment.
+        process is looked for by the key in its environment. Raises OSError where that cannot be told now.
         """
         ...
 

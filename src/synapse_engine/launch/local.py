@@ -51,15 +51,17 @@ class LocalLauncher:
             raise StartFailed(f"Its process cannot be watched: {error}") from error
 
     async def adopt(self, command: Command, identity: dict[str, Any] | None) -> LocalProcess | None:
-        if identity is None:
-            pid = await asyncio.to_thread(find_by_key, command.api_key)
-        else:
-            pid = identity["pid"] if is_same_process(identity, command.api_key) else None
         self._logs.watch(command.model_id)
         try:
+            if identity is None:
+                pid = await asyncio.to_thread(find_by_key, command.api_key)
+            else:
+                pid = identity["pid"] if is_same_process(identity, command.api_key) else None
             return None if pid is None else LocalProcess(pid, command.port, None)
         except (psutil.NoSuchProcess, ProcessLookupError):
             return None
+        except psutil.Error as error:
+            raise OSError(str(error)) from error
 
     async def devices(self, engine_path: str | None) -> list[Device]:
         gpus = await self._engine_devices.current(engine_path) if engine_path else []
