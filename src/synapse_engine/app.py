@@ -237,7 +237,7 @@ def listen(settings: Settings) -> Iterator[socket.socket]:
 async def _until_ended(services: Services, serving: asyncio.Task[None], booting: asyncio.Task[None]) -> None:
     """Wait for a signal, then end the servers, or let go of them, while the page still answers.
 
-    A second signal kills what is still being stopped.
+    A second signal kills what is still being stopped, and lets go at once.
     """
     loop = asyncio.get_running_loop()
     asked, hurried = asyncio.Event(), asyncio.Event()
@@ -252,7 +252,7 @@ async def _until_ended(services: Services, serving: asyncio.Task[None], booting:
     end.cancel()
     booting.cancel()
     if keeps_servers(services.settings):
-        await services.fleet.let_go(services.settings.drain_seconds)
+        await services.fleet.let_go(services.settings.drain_seconds, hurried)
     closing = asyncio.create_task(services.fleet.close())
     hurry = asyncio.create_task(hurried.wait())
     await asyncio.wait({closing, hurry}, return_when=asyncio.FIRST_COMPLETED)

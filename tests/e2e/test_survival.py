@@ -124,6 +124,34 @@ def test_a_graceful_end_that_keeps_the_servers_lets_a_stream_finish(tmp_path: Pa
     assert engines_of(models) == set()
 
 
+def test_a_second_signal_does_not_wait_for_the_stream(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    write_llama(models / "kept-1B.gguf")
+    Behaviour(chunks=10_000, pace_seconds=0.05).write(models / "kept-1B.gguf", None)
+    environment = serving_environment(tmp_path / "data", models) | {
+        "LLAMA_SERVER_PATH": str(write_engine(tmp_path / "llama-server", sys.executable)),
+        "SYNAPSE_KEEP_SERVERS": "1",
+        "SYNAPSE_DRAIN_SECONDS": "300",
+    }
+    chat = {"model": "kept_1b_fast", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    start = "/api/models/servers/kept_1b_fast/start"
+    with ControlPlane(environment, tmp_path) as plane:
+        plane.http.post(start)
+        pid = plane.status()["kept_1b_fast"]["pid"]
+        with plane.http.stream("POST", "/v1/chat/completions", json=chat) as stream:
+            next(stream.iter_lines())
+            plane.process.send_signal(signal.SIGINT)
+            until(lambda: plane.http.post(start).status_code == 503)
+            plane.process.send_signal(signal.SIGINT)
+            plane.process.wait(20)
+    assert engines_of(models) == {pid}
+    with ControlPlane(environment | {"SYNAPSE_KEEP_SERVERS": "0"}, tmp_path) as again:
+        assert again.status()["kept_1b_fast"]["pid"] == pid
+        again.end()
+    assert engines_of(models) == set()
+
+
 def test_the_shell_lists_and_stops_what_a_dead_control_plane_left(tmp_path: Path) -> None:
     models = tmp_path / "models"
     models.mkdir()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -19,7 +18,7 @@ from synapse_engine.fleet.admission import Terms
 from synapse_engine.fleet.budget import Budget
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.fleet.leases import Lease
-from synapse_engine.fleet.life import Attempt, Limits, Prepare, Started, Stopped
+from synapse_engine.fleet.life import Attempt, Limits, Prepare, Started, Stopped, first_of
 from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.preparation import Preparation
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy
@@ -116,14 +115,17 @@ class Fleet:
         await asyncio.gather(*(server.stop(now=now) for server in self._servers.values()))
         await asyncio.gather(*self._coming_back)
 
-    async def let_go(self, drain_seconds: float) -> None:
-        """Refuse what is new, let running requests finish, and leave the servers to a later run."""
+    async def let_go(self, drain_seconds: float, hurried: asyncio.Event | None = None) -> None:
+        """Refuse what is new, let running requests finish, and leave the servers to a later run.
+
+        hurried: once it is set, running requests are waited for no longer.
+        """
         self.is_open = False
         await self._end_adoptions()
         servers = self._servers.values()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(drain_seconds):
-                await asyncio.gather(*(server.leases.until_idle() for server in servers))
+        drained = asyncio.gather(*(server.leases.until_idle() for server in servers))
+        hurry = (hurried or asyncio.Event()).wait()
+        await first_of(drained, hurry, timeout_seconds=drain_seconds)
         await asyncio.gather(*(server.let_go() for server in servers))
 
     async def start(self, model_id: str, *, force: bool = False, by_request: bool = False) -> Started:
