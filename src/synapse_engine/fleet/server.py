@@ -23,11 +23,9 @@ from synapse_engine.errors import (
     ServerEnded,
     StartCancelled,
     StartFailed,
-    StartTimedOut,
     SynapseError,
 )
 from synapse_engine.fleet.degraded import find_degradation
-from synapse_engine.fleet.health import MISSES_UNTIL_HUNG, until_healthy, until_hung
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.fleet.leases import Lease, Leases
 from synapse_engine.fleet.life import (
@@ -43,8 +41,8 @@ from synapse_engine.fleet.life import (
 from synapse_engine.fleet.loading import Load, Paces
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy, Restarts
 from synapse_engine.fleet.state import Event, State, next_state
+from synapse_engine.fleet.watch import Watch
 from synapse_engine.launch.base import Command, Launcher, Process
-from synapse_engine.launch.failure import SHOWN_LINES, explain_exit, is_out_of_memory, is_port_taken, with_log
 
 GIB = 1 << 30
 STARTUP_SECONDS_PER_GIB = 20.0
@@ -193,7 +191,9 @@ class Server:
         try:
             await life.unless_stopped(come_up(life))
             while True:
-                ended = await life.unless_stopped(self._until_ended())
+                probe_seconds = self._with.limits.probe_seconds
+                serving = self._watch().until_ended(probe_seconds, self._look_for_degradation)
+                ended = await life.unless_stopped(serving)
                 await life.unless_stopped(self._come_back(life, ended))
         except StopAsked:
             await self._wind_down(life)
@@ -226,7 +226,7 @@ class Server:
             elapsed = time.time() - record.began_at
             limit = max(limit, self._startup_limit(record.command) - elapsed)
             self.load = Load(record.command, self._with.paces, begun_seconds_ago=elapsed)
-        if await self._until_ready(record.command, self.process, limit) is not None:
+        if await self._watch().until_ready(limit, self._watch_load) is not None:
             raise StartFailed(f"Port {record.command.port} was taken by another process")
         self._now_ready(life)
 
@@ -298,75 +298,25 @@ class Server:
         self._with.journal.note(self.model_id, process=self.process.identity())
         self.started_at = datetime.fromtimestamp(began_at, UTC)
         self.load = Load(command, self._with.paces)
-        return await self._until_ready(command, self.process, self._startup_limit(command))
+        return await self._watch().until_ready(self._startup_limit(command), self._watch_load)
+
+    def _watch(self) -> Watch:
+        assert self.process is not None and self.command is not None
+        return Watch(self._with.launcher, self._with.session, self.command, self.process)
 
     def _startup_limit(self, command: Command) -> float:
         return self._with.limits.startup_seconds + STARTUP_SECONDS_PER_GIB * command.weights_bytes / GIB
 
-    async def _until_ready(self, command: Command, process: Process, limit_seconds: float) -> int | None:
-        """None once it is ready, its port where that was taken. Raises StartFailed, StartTimedOut."""
-        healthy = asyncio.ensure_future(until_healthy(self._with.session, process))
-        watching = asyncio.ensure_future(self._watch_load(process))
-        exited = asyncio.ensure_future(process.wait())
-        try:
-            await asyncio.wait({healthy, exited}, timeout=limit_seconds, return_when=asyncio.FIRST_COMPLETED)
-            if exited.done():
-                return await self._explain_early_exit(command, exited.result())
-            if not healthy.done():
-                text = f"Still loading after {limit_seconds:.0f} s, and was ended"
-                raise StartTimedOut(with_log(text, await self._log_lines()))
-            healthy.result()
-            return None
-        finally:
-            healthy.cancel()
-            exited.cancel()
-            watching.cancel()
-            await asyncio.wait({healthy, exited, watching})
+    async def _watch_load(self) -> None:
+        if self.load is not None and self.process is not None:
+            await self.load.watch(self.process, lambda: self._with.on_change(self))
 
-    async def _watch_load(self, process: Process) -> None:
-        if self.load is not None:
-            await self.load.watch(process, lambda: self._with.on_change(self))
-
-    async def _explain_early_exit(self, command: Command, exit_code: int | None) -> int:
-        """The port where that was the cause and another may be tried. Raises StartFailed otherwise."""
-        lines = await self._log_lines()
-        if is_out_of_memory(lines):
-            raise OutOfMemory(explain_exit(exit_code, lines))
-        if not is_port_taken(lines):
-            raise StartFailed(explain_exit(exit_code, lines))
-        if command.port_is_pinned:
-            holder = self._with.launcher.port_holder(command.port)
-            raise StartFailed(f"Port {command.port} already in use" + (f" by {holder}" if holder else ""))
-        return command.port
-
-    async def _until_ended(self) -> ServerEnded:
-        """Wait while it serves, until its process is gone or hangs; why, in words."""
-        assert self.process is not None and self.command is not None
-        probe_seconds = self._with.limits.probe_seconds
-        looking = asyncio.ensure_future(self._look_for_degradation(self.command))
-        exited = asyncio.ensure_future(self.process.wait())
-        hung = asyncio.ensure_future(until_hung(self._with.session, self.process, probe_seconds))
-        try:
-            await asyncio.wait({exited, hung}, return_when=asyncio.FIRST_COMPLETED)
-            if exited.done():
-                return ServerEnded(explain_exit(exited.result(), await self._log_lines()), exited.result())
-            hung.result()
-            seconds = MISSES_UNTIL_HUNG * probe_seconds
-            text = f"It did not answer for {seconds:.0f} s and used no processor time, so it was ended"
-            return ServerEnded(with_log(text, await self._log_lines()))
-        finally:
-            for task in (exited, hung, looking):
-                task.cancel()
-            await asyncio.wait({exited, hung, looking})
-
-    async def _look_for_degradation(self, command: Command) -> None:
+    async def _look_for_degradation(self) -> None:
         """Beside the serving, which goes on whatever comes of it."""
-        self.degraded = await find_degradation(self._with.launcher, command)
+        assert self.command is not None
+        self.degraded = await find_degradation(self._with.launcher, self.command)
         if self.degraded is not None:
             self._with.on_change(self)
-
-    async def _log_lines(self) -> list[str]:
-        return await self._with.launcher.log_tail(self.model_id, SHOWN_LINES)
 
     async def _fail(self, life: Life, error: SynapseError) -> None:
         await self._end_process()
