@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import threading
 
 import pytest
-from tests.fakes.control_plane import ControlPlane
+from tests.fakes.control_plane import ControlPlane, write_model
 from tests.fakes.listener import listening
 from tests.fakes.rig import until
 from tests.fakes.stage import Behaviour
 
+from synapse_engine.catalog.discovery import HeaderCache
+from synapse_engine.catalog.found import FoundFile
+from synapse_engine.catalog.header import Header
 from synapse_engine.events import QUEUE_EVENTS
 
 # Events of 60 kB that the sockets' buffers and one write in the making hold.
@@ -60,6 +64,36 @@ async def test_edits_scans_and_warnings_are_told(plane: ControlPlane) -> None:
         logging.getLogger("synapse_engine.test").warning("the disk is %s", "full")
         notice = await listener.next("notice")
         assert (notice.data["level"], notice.data["text"]) == ("warning", "the disk is full")
+
+
+class SlowHeaders(HeaderCache):
+    """The second file's header is read once the test has seen how far the scan is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+        self._files = 0
+
+    def header(self, file: FoundFile) -> Header:
+        self._files += 1
+        if self._files == 2:
+            self.go_on.wait()
+        return super().header(file)
+
+
+async def test_how_far_a_scan_is_is_told(plane: ControlPlane) -> None:
+    for number in range(4):
+        write_model(plane.path(f"Qwen-{number + 1}B-Q4_K_M.gguf"))
+    headers = plane.services.scanner._headers = SlowHeaders()
+    async with listening(plane.http) as listener:
+        await listener.next("snapshot")
+        scanning = asyncio.create_task(plane.post("/api/models/rescan"))
+        heard = await listener.next("scan", lambda scan: scan["scan_progress"] is not None)
+        assert (heard.data["scanning"], heard.data["scan_progress"]) == (True, 0.25)
+        headers.go_on.set()
+        heard = await listener.next("scan", lambda scan: not scan["scanning"])
+        assert heard.data["scan_progress"] is None
+        assert (await scanning).json()["found"] == 4
 
 
 async def test_it_goes_on_where_it_broke_off(plane: ControlPlane) -> None:

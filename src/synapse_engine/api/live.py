@@ -103,6 +103,7 @@ def _memory_out(services: Services, devices: list[DeviceOut]) -> MemoryOut:
 def _scan_out(services: Services) -> ScanOut:
     return ScanOut(
         scanning=services.scanner.is_scanning,
+        scan_progress=services.scanner.progress,
         last_scan=services.registry.last_scan,
         scan_seconds=services.registry.scan_seconds,
         skipped=skipped_out(services),

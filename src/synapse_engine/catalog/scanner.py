@@ -25,6 +25,7 @@ FIND_ROOTS_SECONDS = 5.0
 RESCAN_SECONDS = 60.0
 IDLE_SCANS_SHARE = 0.0025
 BUSY_SCANS_SHARE = 0.2
+PROGRESS_SECONDS = 0.2
 UNTOLD = (
     "the system did not tell of some that came or went. They are on a networked disk, behind a link, or in "
     "one of more folders than may be watched (on Linux, fs.inotify.max_user_watches)"
@@ -49,7 +50,8 @@ class Scanner:
     Attributes to read: roots, those of the last scan; is_scanning, because somebody asked; progress, of any
     scan that runs, 0 to 1; notices, what the person should know; `first_scan`, set once one has ended.
 
-    on_change: told when a scan begins that somebody asked for, and when any ends.
+    on_change: told when a scan begins that somebody asked for, then that it has come further, and when any
+    ends.
     """
 
     def __init__(
@@ -97,10 +99,10 @@ class Scanner:
             if is_asked:
                 self._on_change()
             try:
-                found = await asyncio.to_thread(self._look, is_asked)
+                found = await self._look_aside(is_asked)
                 if self._settling.is_unsure:
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
-                    again = await asyncio.to_thread(self._look, is_asked)
+                    again = await self._look_aside(is_asked)
                     found = msgspec.structs.replace(again, seconds=found.seconds + again.seconds)
                 self._seconds = found.seconds
                 return await self._registry.record_scan(found)
@@ -109,6 +111,17 @@ class Scanner:
                 self.progress = None
                 self.first_scan.set()
                 self._on_change()
+
+    async def _look_aside(self, is_asked: bool) -> Scan:
+        """In a thread."""
+        looking = asyncio.create_task(asyncio.to_thread(self._look, is_asked))
+        try:
+            while not (await asyncio.wait({looking}, timeout=PROGRESS_SECONDS))[0]:
+                if is_asked:
+                    self._on_change()
+            return looking.result()
+        finally:
+            looking.cancel()
 
     def _look(self, is_asked: bool) -> Scan:
         self.roots = self._find_roots()

@@ -300,6 +300,20 @@ it("asks for the key, keeps it and sends it", async () => {
   expect(localStorage.getItem("synapse-api-key")).toBeNull();
 });
 
+it("says how far a first scan is", async () => {
+  plane = new FakeControlPlane([]);
+  plane.isLive = true;
+  plane.registry = { ...plane.registry, last_scan: null, scanning: true };
+  await open();
+  await screen.findByText("Looking for models…");
+  await waitFor(() => expect(plane.heardBy).toBe(1));
+  const scan = { last_scan: null, scan_seconds: null, skipped: [] };
+  plane.tell({ event: "scan", data: { ...scan, scanning: true, scan_progress: 0.4 } });
+  await screen.findByText("Looking for models… 40 %");
+  plane.tell({ event: "scan", data: { ...scan, scanning: false, scan_progress: null } });
+  await waitFor(() => expect(screen.queryByText(/40 %/)).toBeNull());
+});
+
 it("shows what it is told, without looking again", async () => {
   plane.isLive = true;
   await open();

@@ -1122,11 +1122,16 @@ export interface components {
         };
         /**
          * ScanOut
-         * @description A scan has begun or ended. The models that it changed come as events of their own.
+         * @description A scan has begun, come further or ended. The models that it changed come as events of their own.
          */
         ScanOut: {
             /** Scanning */
             scanning: boolean;
+            /**
+             * Scan Progress
+             * @description 0 to 1; null before its files are counted and after it
+             */
+            scan_progress: number | null;
             /** Last Scan */
             last_scan: string | null;
             /** Scan Seconds */

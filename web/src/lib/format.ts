@@ -34,6 +34,11 @@ export function durationWords(seconds: number): string {
   return joined(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
+/** A share from 0 to 1. */
+export function percentWords(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
 export function countWords(count: number, singular: string, plural = `${singular}s`): string {
   return `${count} ${count === 1 ? singular : plural}`;
 }

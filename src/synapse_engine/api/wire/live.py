@@ -23,9 +23,10 @@ class Snapshot(BaseModel):
 
 
 class ScanOut(BaseModel):
-    """A scan has begun or ended. The models that it changed come as events of their own."""
+    """A scan has begun, come further or ended. The models that it changed come as events of their own."""
 
     scanning: bool
+    scan_progress: float | None = Field(description="0 to 1; null before its files are counted and after it")
     last_scan: datetime | None
     scan_seconds: float | None
     skipped: list[SkippedFile]

@@ -1,4 +1,5 @@
 import type { Registry } from "../../lib/api";
+import { percentWords } from "../../lib/format";
 import "./empty.css";
 
 /** No models: where they were looked for, and what to do. */
@@ -6,7 +7,7 @@ export function Empty({ registry }: { registry: Registry }) {
   if (registry.scanning || registry.last_scan === null) {
     return (
       <section className="empty">
-        <h2>Looking for models…</h2>
+        <h2>Looking for models… {registry.scan_progress !== null && percentWords(registry.scan_progress)}</h2>
         <Paths paths={registry.scan_paths} />
       </section>
     );

@@ -1,5 +1,5 @@
 import type { Model, Server, Status } from "../../lib/api";
-import { durationWords } from "../../lib/format";
+import { durationWords, percentWords } from "../../lib/format";
 
 export type Light = "green" | "grey" | "amber" | "red";
 
@@ -49,6 +49,6 @@ function runningNote(server: Server): string {
 
 function startingNote(server: Server): string {
   if (server.progress === null) return "loading";
-  const percent = `${Math.round(server.progress * 100)} %`;
+  const percent = percentWords(server.progress);
   return server.eta_seconds === null ? percent : `${percent}, ${durationWords(server.eta_seconds)} left`;
 }
