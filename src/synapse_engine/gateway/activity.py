@@ -14,6 +14,7 @@ from enum import StrEnum
 # Of calls that ended and are not recorded yet, the newest this many are kept; all are counted.
 ENDED_MAX = 2_000
 TAIL_BYTES = 4_096
+HEAD_BYTES = 1_024
 
 
 class Outcome(StrEnum):
@@ -43,7 +44,8 @@ class Call:
     began_at is time.time(); began, seated, first_byte and ended are time.monotonic(). cancel: ends it from
     outside. asked: the name as it was asked for; model_id, what it came to. load_seconds: of the time until
     it was seated (given to its server), how long the server was loading. tail: the last TAIL_BYTES of the
-    answer's body at most, without transfer encoding.
+    answer's body at most, without transfer encoding. head: its first HEAD_BYTES at most, where the answer is
+    longer than that tail: there embeddings and Anthropic's streams say how long the prompt was.
     """
 
     id: int
@@ -66,6 +68,7 @@ class Call:
     status: int | None = None
     error: str | None = None
     outcome: Outcome | None = None
+    head: bytes = b""
     tail: bytes = b""
     bytes_in: int = 0
     bytes_out: int = 0
