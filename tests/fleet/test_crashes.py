@@ -16,6 +16,8 @@ from tests.fakes.stage import Behaviour, Stage
 from synapse_engine.errors import NotRunning
 from synapse_engine.fleet.restarts import RestartLimits
 from synapse_engine.fleet.state import State
+from synapse_engine.launch.failure import SHOWN_LINES
+from synapse_engine.launch.local import LocalLauncher
 
 QUICK = RestartLimits(most=2, window_seconds=600, first_delay_seconds=0.01)
 PATIENT = RestartLimits(most=2, window_seconds=600, first_delay_seconds=1000)
@@ -139,6 +141,31 @@ async def test_one_that_hangs_is_ended_and_comes_back(
         again = await rig.enter(model_id)
         await until(lambda: rig.server(model_id).state is State.READY)
         assert again.pid != actor.pid
+
+
+async def test_a_start_of_one_that_was_found_hung_waits_for_its_return(
+    tmp_path: Path, engine: Path, stage: Stage, ports: range, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_tail, reads, goes_on = LocalLauncher.log_tail, asyncio.Event(), asyncio.Event()
+
+    async def read_when_told(launcher: LocalLauncher, model_id: str, lines: int) -> list[str]:
+        if lines == SHOWN_LINES:
+            reads.set()
+            await goes_on.wait()
+        return await log_tail(launcher, model_id, lines)
+
+    limits = replace(LIMITS, probe_seconds=0.05)
+    async with open_rig(tmp_path, engine, stage, ports, limits=limits, restart_limits=QUICK) as rig:
+        model_id = await rig.add("alpha")
+        await rig.fleet.start(model_id)
+        os.kill((await rig.enter(model_id)).pid, signal.SIGSTOP)
+        monkeypatch.setattr(LocalLauncher, "log_tail", read_when_told)
+        await reads.wait()
+        starting = asyncio.create_task(rig.fleet.start(model_id))
+        await asyncio.sleep(0)
+        goes_on.set()
+        assert not (await starting).was_running
+        assert rig.spawns(model_id) == 2
 
 
 async def test_a_server_that_waits_for_its_restart_is_gone_after_the_close(patient: Rig) -> None:

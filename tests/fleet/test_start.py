@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
-from tests.fakes.rig import Rig
-from tests.fakes.stage import Behaviour
+from tests.fakes.rig import Rig, open_rig
+from tests.fakes.stage import Behaviour, Stage
 
 from synapse_engine.errors import Booting, ModelNotFound, StartCancelled
 from synapse_engine.fleet.state import State
@@ -209,6 +210,45 @@ async def test_settings_edited_while_it_loads_need_a_restart(rig: Rig) -> None:
     assert rig.fleet.restart_required(rig.registry.get(model_id))
     actor.tell("ready")
     await start
+
+
+async def test_settings_edited_while_it_is_queued_need_a_restart(
+    tmp_path: Path, engine: Path, stage: Stage, ports: range
+) -> None:
+    async with open_rig(tmp_path, engine, stage, ports, start_concurrency=1) as rig:
+        await rig.add("alpha", LOADS_WHEN_TOLD)
+        await rig.add("beta", size_bytes=2000)
+        await rig.choose("beta", settings={"threads": 2})
+        starts = asyncio.create_task(rig.fleet.start_all(["alpha", "beta"], None))
+        actor = await rig.enter("alpha")
+        assert rig.server("beta").state is State.QUEUED
+        assert not rig.fleet.restart_required(rig.registry.get("beta"))
+        await rig.choose("beta", settings={"threads": 3})
+        assert rig.fleet.restart_required(rig.registry.get("beta"))
+        actor.tell("ready")
+        await starts
+        argv = (await rig.enter("beta")).argv
+        assert argv[argv.index("--threads") + 1] == "2"
+        assert rig.fleet.restart_required(rig.registry.get("beta"))
+        await rig.choose("beta", settings={"threads": 2})
+        assert not rig.fleet.restart_required(rig.registry.get("beta"))
+
+
+async def test_settings_of_an_earlier_run_count_no_more_in_the_queue(
+    tmp_path: Path, engine: Path, stage: Stage, ports: range
+) -> None:
+    async with open_rig(tmp_path, engine, stage, ports, start_concurrency=1) as rig:
+        await rig.add("alpha", LOADS_WHEN_TOLD)
+        await rig.add("beta", size_bytes=2000)
+        await rig.fleet.start("beta")
+        await rig.fleet.stop("beta")
+        await rig.choose("beta", settings={"threads": 3})
+        starts = asyncio.create_task(rig.fleet.start_all(["alpha", "beta"], None))
+        actor = await rig.enter("alpha")
+        assert rig.server("beta").state is State.QUEUED
+        assert not rig.fleet.restart_required(rig.registry.get("beta"))
+        actor.tell("ready")
+        await starts
 
 
 async def test_a_pin_moved_while_it_runs_needs_a_restart(rig: Rig) -> None:

@@ -18,7 +18,7 @@ from synapse_engine.fleet.admission import Terms
 from synapse_engine.fleet.budget import Budget
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.fleet.leases import Lease
-from synapse_engine.fleet.life import Attempt, Limits, Prepare, Started, Stopped, first_of
+from synapse_engine.fleet.life import Ask, Attempt, Limits, Started, Stopped, first_of
 from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.preparation import Preparation
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy
@@ -30,6 +30,7 @@ from synapse_engine.launch.command import launch_settings
 from synapse_engine.launch.engine import Engines
 
 LOOK_AGAIN_SECONDS = 1.0
+UNTOUCHED_BY_EDITS = (State.QUEUED, State.STARTING, State.READY)
 INACTIVE = (State.STOPPED, State.FAILED)
 
 log = logging.getLogger(__name__)
@@ -217,13 +218,12 @@ class Fleet:
         return self._launcher.log_follow(model_id, lines)
 
     def restart_required(self, entry: Entry) -> bool:
-        """Whether its server runs with choices that have changed since."""
-        server = self._servers.get(entry.model_id)
-        if server is None or server.command is None or server.state in INACTIVE:
+        """Whether its server runs, or will soon, with choices that have changed since."""
+        server, choices = self._servers.get(entry.model_id), entry.choices
+        if server is None or server.state not in UNTOUCHED_BY_EDITS or server.settings is None:
             return False
-        choices = entry.choices
-        moved = choices.port_is_pinned and choices.port != server.command.port
-        return moved or launch_settings(choices.settings) != server.command.settings
+        moved = server.command is not None and choices.port != server.command.port
+        return moved and choices.port_is_pinned or launch_settings(choices.settings) != server.settings
 
     def _check_open(self) -> None:
         if not self.is_open:
@@ -247,7 +247,7 @@ class Fleet:
         else:
             server = self._server(model_id)
             self.budget.admission.restore(model_id, record.command.need, is_loading=not record.was_ready)
-            server.adopt(record, process, self._prepare(model_id, Terms()), self._policy(model_id))
+            server.adopt(record, process, self._ask(model_id, Terms()))
         del self._adoptions[model_id]
 
     async def _look_for(self, record: Record) -> Process | None:
@@ -287,15 +287,16 @@ class Fleet:
             self._servers[model_id] = Server(model_id, self._surroundings)
         return self._servers[model_id]
 
-    def _prepare(self, model_id: str, terms: Terms) -> Prepare:
+    def _ask(self, model_id: str, terms: Terms) -> Ask:
+        """A start with the settings of this moment; one that comes back has those of that moment."""
+        asked = self._registry.get(model_id).choices.settings
+
         async def prepare(attempt: Attempt) -> Command:
-            return await self._preparation.prepare(model_id, attempt, terms)
+            settings = self._registry.get(model_id).choices.settings if attempt.comes_back else asked
+            return await self._preparation.prepare(model_id, attempt, terms, settings)
 
-        return prepare
-
-    def _policy(self, model_id: str) -> RestartPolicy:
-        chosen = self._registry.get(model_id).choices.settings.get("restart")
-        return RestartPolicy(chosen or RestartPolicy.ON_FAILURE)
+        policy = RestartPolicy(asked.get("restart") or RestartPolicy.ON_FAILURE)
+        return Ask(prepare, policy, launch_settings(asked))
 
     def _has_changed(self, server: Server) -> None:
         self.budget.follow(server)
@@ -321,7 +322,7 @@ class Fleet:
         model_id = entry.model_id
         await self._until_adopted(model_id)
         server = self._server(model_id)
-        return await server.ensure_ready(self._prepare(model_id, terms), self._policy(model_id), turn)
+        return await server.ensure_ready(self._ask(model_id, terms), turn)
 
 
 async def _outcomes(work: Iterable[tuple[Entry, Awaitable[Started | Stopped]]]) -> list[Outcome]:

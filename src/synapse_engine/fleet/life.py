@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeVar
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
+from synapse_engine.errors import SynapseError
 from synapse_engine.fleet.restarts import RestartPolicy
 from synapse_engine.launch.base import Command
+
+GIB = 1 << 30
+STARTUP_SECONDS_PER_GIB = 20.0
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One spawn of several. strangers: ports that others were found on. ran_out: memory did, before."""
+    """One spawn of several.
+
+    strangers: ports that others were found on. ran_out: memory did, before. comes_back: after it was ready.
+    """
 
     strangers: frozenset[int] = frozenset()
     ran_out: bool = False
+    comes_back: bool = False
 
 
-Prepare = Callable[[Attempt], Awaitable[Command]]
-"""Gives the command of the next attempt."""
+@dataclass(frozen=True)
+class Ask:
+    """What one start asks for.
+
+    prepare: gives the command of the next attempt. settings: those that shape the command, as they were when
+    the start was asked for.
+    """
+
+    prepare: Callable[[Attempt], Awaitable[Command]]
+    policy: RestartPolicy
+    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,10 @@ class Limits:
     drain_seconds: float
     probe_seconds: float
 
+    def loading_seconds(self, weights_bytes: int) -> float:
+        """How long a start may take with so many weights."""
+        return self.startup_seconds + STARTUP_SECONDS_PER_GIB * weights_bytes / GIB
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -43,6 +64,10 @@ class Failure:
     error: str
     detail: str
     at: datetime
+
+    @classmethod
+    def of(cls, error: SynapseError) -> Failure:
+        return cls(error.error, error.detail, datetime.now(UTC))
 
 
 @dataclass(frozen=True)
@@ -72,9 +97,8 @@ class Life:
     ready: the port, or why there is none; a new future for every time that it comes up.
     """
 
-    def __init__(self, prepare: Prepare, policy: RestartPolicy) -> None:
-        self.prepare = prepare
-        self.policy = policy
+    def __init__(self, ask: Ask) -> None:
+        self.ask = ask
         self.ready = _future()
         self.stop_asked = asyncio.Event()
         self.hurry = asyncio.Event()

@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -40,33 +41,36 @@ class Preparation:
         self._is_active = is_active
         self._clock = clock
 
-    async def prepare(self, model_id: str, attempt: Attempt, terms: Terms) -> Command:
-        """The command of the next attempt.
+    async def prepare(
+        self, model_id: str, attempt: Attempt, terms: Terms, settings: Mapping[str, Any]
+    ) -> Command:
+        """The command of the next attempt, with these settings of the person's.
 
         Raises ModelFileMissing, StartFailed, EngineNotFound, NotEnoughMemory, NoFreePort.
         """
-        entry = self._registry.get(model_id)
-        model = entry.model
+        known = self._registry.get(model_id)
+        choices = msgspec.structs.replace(known.choices, settings=settings)
+        entry, model = msgspec.structs.replace(known, choices=choices), known.model
         for path in model.files:
             if not os.path.exists(path):
                 raise ModelFileMissing(model_id, path)
         if model.problem is not None:
             raise StartFailed(model.problem)
-        engine = await self._engines.current(self._registry.get(model_id).choices.settings.get("engine"))
+        engine = await self._engines.current(settings.get("engine"))
         if engine.problem is not None:
             raise StartFailed(engine.problem)
         self._check_pin(entry)
         demand = plan_demand(entry, engine, await self._admission.capacity())
         grant = await self._admission.admit(model_id, demand, terms, ran_out=attempt.ran_out)
-        port, choices = await self._claim_port(model_id, attempt.strangers)
+        port, port_is_pinned = await self._claim_port(model_id, attempt.strangers)
         try:
             return build_command(
                 model_id,
                 model,
-                choices.settings,
+                settings,
                 engine,
                 port=port,
-                port_is_pinned=choices.port_is_pinned,
+                port_is_pinned=port_is_pinned,
                 api_key=secrets.token_urlsafe(24),
                 context_tokens=grant.context_tokens,
                 prompt_cache_bytes=grant.prompt_cache_bytes,
@@ -84,8 +88,11 @@ class Preparation:
             if other.choices.port == port and model_id != entry.model_id and self._is_active(model_id):
                 raise StartFailed(f"Port {port} already in use by {model_id}. Stop it, or pin another port.")
 
-    async def _claim_port(self, model_id: str, strangers: frozenset[int]) -> tuple[int, Choices]:
-        """Write the model's port into the registry; a port taken over leaves its old holder there."""
+    async def _claim_port(self, model_id: str, strangers: frozenset[int]) -> tuple[int, bool]:
+        """Write the model's port into the registry; a port taken over leaves its old holder there.
+
+        Answers the port, and whether it is pinned.
+        """
 
         def claim(entries: Mapping[str, Entry]) -> dict[str, Choices]:
             port = plan_port(model_id, self._holdings(entries), self._port_range, strangers)
@@ -103,7 +110,7 @@ class Preparation:
         await self._registry.edit(claim)
         choices = self._registry.get(model_id).choices
         assert choices.port is not None
-        return choices.port, choices
+        return choices.port, choices.port_is_pinned
 
     def _holdings(self, entries: Mapping[str, Entry]) -> list[Holding]:
         return [

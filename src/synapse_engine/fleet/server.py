@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,24 +28,13 @@ from synapse_engine.errors import (
 from synapse_engine.fleet.degraded import find_degradation
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.fleet.leases import Lease, Leases
-from synapse_engine.fleet.life import (
-    Attempt,
-    Failure,
-    Life,
-    Limits,
-    Prepare,
-    Started,
-    StopAsked,
-    Stopped,
-)
+from synapse_engine.fleet.life import Ask, Attempt, Failure, Life, Limits, Started, StopAsked, Stopped
 from synapse_engine.fleet.loading import Load, Paces
-from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy, Restarts
+from synapse_engine.fleet.restarts import RestartLimits, Restarts
 from synapse_engine.fleet.state import Event, State, next_state
 from synapse_engine.fleet.watch import Watch
 from synapse_engine.launch.base import Command, Launcher, Process
 
-GIB = 1 << 30
-STARTUP_SECONDS_PER_GIB = 20.0
 ADOPTION_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
@@ -85,6 +74,7 @@ class Server:
         self._with = surroundings
         self._life: Life | None = None
         self._ready_at = 0.0
+        self._is_hung = False
         self._stops = 0
         self.leases = Leases()
 
@@ -96,7 +86,14 @@ class Server:
     def active_requests(self) -> int:
         return len(self.leases.held)
 
-    async def ensure_ready(self, prepare: Prepare, policy: RestartPolicy, turn: Turn) -> Started:
+    @property
+    def settings(self) -> Mapping[str, Any] | None:
+        """Those of the person's that its command was or will be built from; None while that is open."""
+        if self.command is not None:
+            return self.command.settings
+        return self._life.ask.settings if self._life is not None and self.state is State.QUEUED else None
+
+    async def ensure_ready(self, ask: Ask, turn: Turn) -> Started:
         """Start it, or join the start under way, or find it running; wait until it is ready.
 
         turn: entered before it loads and left when it is ready or has failed. The start goes on
@@ -109,11 +106,11 @@ class Server:
             if self._stops != stops:
                 raise StartCancelled(self.model_id)
         if self._life is None:
-            self._begin(Life(prepare, policy), Event.ENQUEUE, lambda life: self._come_up(life, turn))
+            self._begin(Life(ask), Event.ENQUEUE, lambda life: self._come_up(life, turn))
             self.restarts.reset()
-        elif self.state is State.BACKOFF or self._has_crashed():
+        elif self.state is State.BACKOFF or self._is_lost():
             self.restarts.reset()
-            self._life.prepare, self._life.policy = prepare, policy
+            self._life.ask = ask
             self._life.renew()
             self._life.start_asked.set()
         assert self._life is not None
@@ -141,12 +138,12 @@ class Server:
             self.failure = None
         return Stopped(was_active, asyncio.get_running_loop().time() - began)
 
-    def adopt(self, record: Record, process: Process | None, prepare: Prepare, policy: RestartPolicy) -> None:
+    def adopt(self, record: Record, process: Process | None, ask: Ask) -> None:
         """Take over what an earlier run left: a process, or the news that it ended meanwhile (None)."""
         self.command = record.command
         self.process = process
         self.started_at = datetime.fromtimestamp(record.began_at, UTC)
-        life = Life(prepare, policy)
+        life = Life(ask)
         if record.is_stopping:
             life.stop_asked.set()
         self._begin(life, Event.ADOPT, lambda life: self._rejoin(life, record))
@@ -176,9 +173,11 @@ class Server:
         log.info("%s: %s -> %s (%s)", self.model_id, before, self.state, event)
         self._with.on_change(self)
 
-    def _has_crashed(self) -> bool:
-        """Whether its process is gone and its task has not come round to that yet."""
-        return self.state is State.READY and self.process is not None and self.process.has_exited
+    def _is_lost(self) -> bool:
+        """Whether its process is gone or was found hung, and its task has not come round to that yet."""
+        if self.state is not State.READY or self.process is None:
+            return False
+        return self._is_hung or self.process.has_exited
 
     def _begin(self, life: Life, event: Event, come_up: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
         self._life = life
@@ -191,9 +190,7 @@ class Server:
         try:
             await life.unless_stopped(come_up(life))
             while True:
-                probe_seconds = self._with.limits.probe_seconds
-                serving = self._watch().until_ended(probe_seconds, self._look_for_degradation)
-                ended = await life.unless_stopped(serving)
+                ended = await life.unless_stopped(self._until_ended())
                 await life.unless_stopped(self._come_back(life, ended))
         except StopAsked:
             await self._wind_down(life)
@@ -208,6 +205,7 @@ class Server:
             was_let_go = life.is_let_go and self.process is not None
             self._life = None
             self.process = None
+            self.command = None
             self.load = None
             self.started_at = None
             if not was_let_go:
@@ -215,7 +213,7 @@ class Server:
 
     async def _come_up(self, life: Life, turn: Turn) -> None:
         async with turn:
-            await self._load(life)
+            await self._load(life, Attempt())
 
     async def _rejoin(self, life: Life, record: Record) -> None:
         """Wait until an adopted process answers, or go on waiting for one that was loading."""
@@ -224,7 +222,7 @@ class Server:
         limit = ADOPTION_SECONDS
         if not record.was_ready:
             elapsed = time.time() - record.began_at
-            limit = max(limit, self._startup_limit(record.command) - elapsed)
+            limit = max(limit, self._with.limits.loading_seconds(record.command.weights_bytes) - elapsed)
             self.load = Load(record.command, self._with.paces, begun_seconds_ago=elapsed)
         if await self._watch().until_ready(limit, self._watch_load) is not None:
             raise StartFailed(f"Port {record.command.port} was taken by another process")
@@ -238,32 +236,32 @@ class Server:
         while True:
             await self._end_process()
             self._with.journal.forget(self.model_id)
-            delay = self.restarts.plan(life.policy, ended.exit_code, loop.time(), uptime_seconds)
+            delay = self.restarts.plan(life.ask.policy, ended.exit_code, loop.time(), uptime_seconds)
             if delay is None and not life.start_asked.is_set():
                 raise ended
-            self.failure = _failure(ended)
+            self.failure = Failure.of(ended)
+            self.command = None
             self._move(Event.CRASH)
             await life.unless_started(delay or 0.0)
             self._move(Event.RETRY)
             try:
-                await self._load(life, tries_again=False)
+                await self._load(life, Attempt(comes_back=True))
                 return
             except StartFailed as error:
                 if life.start_asked.is_set():
                     raise
                 ended, uptime_seconds = ServerEnded(error.detail), 0.0
 
-    async def _load(self, life: Life, *, tries_again: bool = True) -> None:
+    async def _load(self, life: Life, attempt: Attempt) -> None:
         """Spawn and wait until it is ready: on another port where the first is a stranger's.
 
-        tries_again: once, where memory ran out.
+        A first start is tried once more where memory ran out.
         """
-        attempt = Attempt()
         while True:
             try:
-                busy_port = await self._attempt(life.prepare, attempt)
+                busy_port = await self._attempt(life.ask, attempt)
             except OutOfMemory:
-                if attempt.ran_out or not tries_again:
+                if attempt.ran_out or attempt.comes_back:
                     raise
                 log.warning("%s: memory ran out, it is tried once more", self.model_id)
                 await self._end_process()
@@ -277,6 +275,7 @@ class Server:
     def _now_ready(self, life: Life) -> None:
         assert self.command is not None
         self._ready_at = asyncio.get_running_loop().time()
+        self._is_hung = False
         if self.load is not None:
             self.load.finish()
             self.load = None
@@ -287,9 +286,9 @@ class Server:
         life.start_asked.clear()
         life.ready.set_result(self.command.port)
 
-    async def _attempt(self, prepare: Prepare, attempt: Attempt) -> int | None:
+    async def _attempt(self, ask: Ask, attempt: Attempt) -> int | None:
         """One spawn, until it is ready (None) or its port turns out to be taken (the port)."""
-        command = self.command = await prepare(attempt)
+        command = self.command = await ask.prepare(attempt)
         if self.state is State.QUEUED:
             self._move(Event.ADMIT)
         began_at = time.time()
@@ -298,18 +297,24 @@ class Server:
         self._with.journal.note(self.model_id, process=self.process.identity())
         self.started_at = datetime.fromtimestamp(began_at, UTC)
         self.load = Load(command, self._with.paces)
-        return await self._watch().until_ready(self._startup_limit(command), self._watch_load)
+        limit = self._with.limits.loading_seconds(command.weights_bytes)
+        return await self._watch().until_ready(limit, self._watch_load)
 
     def _watch(self) -> Watch:
         assert self.process is not None and self.command is not None
         return Watch(self._with.launcher, self._with.session, self.command, self.process)
 
-    def _startup_limit(self, command: Command) -> float:
-        return self._with.limits.startup_seconds + STARTUP_SECONDS_PER_GIB * command.weights_bytes / GIB
-
     async def _watch_load(self) -> None:
         if self.load is not None and self.process is not None:
             await self.load.watch(self.process, lambda: self._with.on_change(self))
+
+    async def _until_ended(self) -> ServerEnded:
+        def found_hung() -> None:
+            # A start that comes before it is ended must not be told that it runs.
+            self._is_hung = True
+
+        seconds = self._with.limits.probe_seconds
+        return await self._watch().until_ended(seconds, self._look_for_degradation, found_hung)
 
     async def _look_for_degradation(self) -> None:
         """Beside the serving, which goes on whatever comes of it."""
@@ -320,7 +325,7 @@ class Server:
 
     async def _fail(self, life: Life, error: SynapseError) -> None:
         await self._end_process()
-        self.failure = _failure(error)
+        self.failure = Failure.of(error)
         self._move(Event.FAIL)
         if not life.ready.done():
             life.ready.set_exception(error)
@@ -344,7 +349,3 @@ class Server:
                 await life.unless_hurried(self.process.wait(), self._with.limits.stop_seconds)
             await self._end_process()
         self._move(Event.GONE)
-
-
-def _failure(error: SynapseError) -> Failure:
-    return Failure(error.error, error.detail, datetime.now(UTC))

@@ -42,10 +42,15 @@ class Watch:
         finally:
             await _end(healthy, exited, working)
 
-    async def until_ended(self, probe_seconds: float, beside: Beside) -> ServerEnded:
-        """Wait while it serves, until the process is gone or hangs; why, in words."""
+    async def until_ended(
+        self, probe_seconds: float, beside: Beside, on_hung: Callable[[], None]
+    ) -> ServerEnded:
+        """Wait while it serves, until the process is gone or hangs; why, in words.
+
+        on_hung: told in the moment in which that is found out, before the words are there.
+        """
         exited = asyncio.ensure_future(self.process.wait())
-        hung = asyncio.ensure_future(until_hung(self.session, self.process, probe_seconds))
+        hung = asyncio.ensure_future(self._until_hung(probe_seconds, on_hung))
         working = asyncio.ensure_future(beside())
         try:
             await asyncio.wait({exited, hung}, return_when=asyncio.FIRST_COMPLETED)
@@ -57,6 +62,10 @@ class Watch:
             return ServerEnded(with_log(text, await self._log_lines()))
         finally:
             await _end(exited, hung, working)
+
+    async def _until_hung(self, probe_seconds: float, on_hung: Callable[[], None]) -> None:
+        await until_hung(self.session, self.process, probe_seconds)
+        on_hung()
 
     async def _explain_early_exit(self, exit_code: int | None) -> int:
         """The port where that was the cause and another may be tried. Raises StartFailed otherwise."""
