@@ -131,6 +131,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             start_concurrency=min(settings.start_concurrency, places_to_load(os.cpu_count() or 1)),
             memory_limit_bytes=settings.memory_limit_bytes,
             may_evict=settings.evict,
+            idle_stop_seconds=settings.idle_stop_seconds,
             on_change=on_change,
         )
         services = Services(
@@ -145,7 +146,12 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             logs=logs,
             counts=counts,
         )
-        work = (lambda: tell(services), logs.keep_small, fleet.budget.memories.watch)
+        work = (
+            lambda: tell(services),
+            logs.keep_small,
+            fleet.budget.memories.watch,
+            fleet.idle_stops.watch,
+        )
         tasks = [asyncio.create_task(_keep_up(each)) for each in work]
         try:
             yield services, build_application(services, openai_router(registry, fleet, session))

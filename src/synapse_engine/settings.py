@@ -140,6 +140,12 @@ class Settings(BaseSettings):
         gt=0,
     )
     evict: bool = _setting("SYNAPSE_EVICT", True, "Stop idle servers when another one needs their memory.")
+    idle_stop_seconds: float = _setting(
+        "SYNAPSE_IDLE_STOP_SECONDS",
+        1800,
+        "Stop servers that a request started after so long without one; 0 is never.",
+        ge=0,
+    )
     log_max_mb: float = _setting(
         "SYNAPSE_LOG_MAX_MB", 16, "How much of each server's log is kept, in MB (10^6 bytes).", gt=0
     )

@@ -128,7 +128,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"settings": {"extra_args": "x"}}, "body.settings.extra_args"),
     ({"settings": {"replicas": 2}}, "Setting not yet supported: replicas"),
     ({"settings": {"variants": []}}, "Setting not yet supported: variants"),
-    ({"settings": {"idle_stop_seconds": 5}}, "Setting not yet supported: idle_stop_seconds"),
+    ({"settings": {"idle_stop_seconds": -1}}, "body.settings.idle_stop_seconds"),
     ({"settings": {"engine": "nowhere"}}, "Unknown engine: nowhere"),
     ({"settings": {"ctx_size": {"a": 1}}}, "Bad value for ctx_size"),
     ({"settings": {"mmap": 3}}, "Bad value for mmap"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -108,6 +109,8 @@ async def open_rig(
     start_concurrency: int = 4,
     memory_limit_bytes: int | None = None,
     may_evict: bool = True,
+    idle_stop_seconds: float = 0.0,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Rig]:
     async with aiohttp.ClientSession() as session:
         registry = Registry.open(folder / "model_registry.json")
@@ -124,7 +127,9 @@ async def open_rig(
             start_concurrency=start_concurrency,
             memory_limit_bytes=memory_limit_bytes,
             may_evict=may_evict,
+            idle_stop_seconds=idle_stop_seconds,
             on_change=lambda server: None,
+            clock=clock,
         )
         await fleet.budget.admission.capacity()
         fleet.open()
@@ -133,6 +138,19 @@ async def open_rig(
         finally:
             await fleet.close(now=True)
             assert_no_process_left(stage)
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -207,7 +207,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     **{
         f"not yet {name}": ({name: value}, f"Setting not yet supported: {name}")
         for name, value in {
-            "idle_stop_seconds": 5,
             "replicas": 2,
             "variants": [],
         }.items()

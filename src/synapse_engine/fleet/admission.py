@@ -57,21 +57,22 @@ class Reservation:
     need: dict[str, int]
     prompt_cache_bytes: int
     terms: Terms
-    victims: dict[str, Terms] = field(default_factory=dict)
+    victims: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class Surroundings:
     """What admission is told by the fleet, and asks of it.
 
-    occupants: every server that takes memory. taken: resident bytes by model id, measured now.
+    occupants: every server that takes memory. taken: resident bytes by model id, measured now. unload: asks
+    for a stop at once and answers when it is done.
     """
 
     devices: Callable[[], Awaitable[list[Device]]]
     taken: Callable[[], Awaitable[Mapping[str, int]]]
     occupants: Callable[[], Iterable[Occupant]]
-    stop: Callable[[str], Awaitable[object]]
-    bring_back: Callable[[str, Terms], None]
+    unload: Callable[[str], Awaitable[object]]
+    bring_back: Callable[[str], None]
 
 
 class Admission:
@@ -93,10 +94,6 @@ class Admission:
         """Bytes by device; empty where nothing is."""
         held = self._book.get(model_id)
         return held.need if held else {}
-
-    def terms(self, model_id: str) -> Terms:
-        held = self._book.get(model_id)
-        return held.terms if held else Terms()
 
     async def capacity(self) -> int:
         """All the memory for servers, on every device."""
@@ -163,12 +160,6 @@ class Admission:
         if held is not None:
             held.need[RAM] = ram_bytes + held.prompt_cache_bytes
 
-    def started_by_hand(self, model_id: str) -> None:
-        """A person wants it: what a request had started counts as theirs from now on."""
-        held = self._book.get(model_id)
-        if held is not None:
-            held.terms = replace(held.terms, by_request=False)
-
     def came_up(self, model_id: str) -> None:
         """It is ready: those that it has replaced stay stopped."""
         held = self._book.get(model_id)
@@ -179,16 +170,15 @@ class Admission:
     def stays_stopped(self, model_ids: Iterable[str]) -> None:
         """A person stopped them: they do not come back for one that does not come up."""
         for held in self._book.values():
-            for model_id in model_ids:
-                held.victims.pop(model_id, None)
+            held.victims.difference_update(model_ids)
 
     def release(self, model_id: str) -> None:
         """Its process is gone. If it never was ready, those that it has replaced come back."""
         held = self._book.pop(model_id, None)
         self._fitted(model_id)
-        for victim, terms in held.victims.items() if held else ():
+        for victim in sorted(held.victims) if held else ():
             log.warning("%s comes back, as %s did not come up", victim, model_id)
-            self._with.bring_back(victim, Terms(by_request=terms.by_request, may_evict=False))
+            self._with.bring_back(victim)
 
     async def _until_fitted(self, model_id: str) -> None:
         """While one loads onto GPUs, the engine's own fit looks at what is free there: nobody else begins."""
@@ -206,7 +196,7 @@ class Admission:
 
     def _reserve(self, model_id: str, placement: Placement, terms: Terms) -> Reservation:
         before = self._book.get(model_id)
-        held = Reservation(dict(placement.need), 0, terms, before.victims if before else {})
+        held = Reservation(dict(placement.need), 0, terms, before.victims if before else set())
         self._book[model_id] = held
         return held
 
@@ -237,9 +227,9 @@ class Admission:
     async def _make_room(self, model_id: str, held: Reservation, verdict: Verdict) -> None:
         """Stop the victims and wait until their memory is really free; GPUs give it back late."""
         for victim in verdict.evicts:
-            held.victims[victim] = self.terms(victim)
+            held.victims.add(victim)
             log.warning("%s stops, to make room for %s", victim, model_id)
-        await asyncio.gather(*(self._with.stop(victim) for victim in verdict.evicts))
+        await asyncio.gather(*(self._with.unload(victim) for victim in verdict.evicts))
         deadline = time.monotonic() + FREED_SECONDS
         while True:
             spaces = await self.spaces(without=model_id)

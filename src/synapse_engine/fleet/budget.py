@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ import msgspec
 
 from synapse_engine.catalog.registry import Choices, Entry, Registry
 from synapse_engine.errors import CouldNotSave, ModelNotFound
-from synapse_engine.fleet.admission import Admission, Surroundings, Terms
+from synapse_engine.fleet.admission import Admission, Surroundings
 from synapse_engine.fleet.demand import Demand, plan_demand, start_digest
 from synapse_engine.fleet.eviction import Occupant
 from synapse_engine.fleet.memories import Memories
@@ -52,7 +51,7 @@ class Budget:
         servers: Mapping[str, Server],
         limit_bytes: int | None,
         may_evict: bool,
-        bring_back: Callable[[str, Terms], None],
+        bring_back: Callable[[str], None],
     ) -> None:
         self._registry = registry
         self._launcher = launcher
@@ -63,7 +62,7 @@ class Budget:
             devices=self.devices,
             taken=self.memories.resident,
             occupants=self._occupants,
-            stop=lambda model_id: servers[model_id].stop(),
+            unload=lambda model_id: servers[model_id].unload(),
             bring_back=bring_back,
         )
         self.admission = Admission(surroundings, limit_bytes, may_evict=may_evict)
@@ -107,7 +106,6 @@ class Budget:
             self.memories.became_ready(server.model_id)
 
     def _occupants(self) -> Iterator[Occupant]:
-        now = time.monotonic()
         for model_id, server in self._servers.items():
             need = dict(self.admission.reserved(model_id))
             if not need or model_id not in self._registry.entries:
@@ -120,8 +118,8 @@ class Budget:
                 taken=need,
                 is_idle=server.state is State.READY and not server.active_requests,
                 is_pinned=bool(entry.choices.settings.get("pinned")),
-                by_hand=not self.admission.terms(model_id).by_request,
-                idle_seconds=now - server.leases.idle_since,
+                by_hand=server.by_hand,
+                idle_seconds=server.leases.idle_seconds,
                 kind=entry.model.kind,
                 reload_bytes=entry.model.file_size_bytes,
             )

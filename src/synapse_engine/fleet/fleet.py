@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 import msgspec
@@ -16,6 +17,7 @@ from synapse_engine.catalog.registry import Choices, Entry, Registry
 from synapse_engine.errors import Booting, CouldNotSave, NotRunning, StillLooking, SynapseError
 from synapse_engine.fleet.admission import Terms
 from synapse_engine.fleet.budget import Budget
+from synapse_engine.fleet.idle import IdleStops
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.fleet.leases import Lease
 from synapse_engine.fleet.life import Ask, Attempt, Limits, Started, Stopped, first_of
@@ -45,7 +47,10 @@ class Outcome:
 
 
 class Fleet:
-    """Every server by model id. It is open once what an earlier run left behind has been seen to."""
+    """Every server by model id. It is open once what an earlier run left behind has been seen to.
+
+    Attributes to use: budget, idle_stops. idle_stop_seconds: for what requests start; 0 is never.
+    """
 
     def __init__(
         self,
@@ -62,14 +67,16 @@ class Fleet:
         start_concurrency: int,
         memory_limit_bytes: int | None = None,
         may_evict: bool = True,
+        idle_stop_seconds: float = 0.0,
         on_change: Callable[[Server], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry = registry
         self._launcher = launcher
         self._journal = journal
         self._on_change = on_change
         self._surroundings = Surroundings(
-            launcher, session, journal, limits, restart_limits, paces, self._has_changed
+            launcher, session, journal, limits, restart_limits, paces, self._has_changed, clock
         )
         self._servers: dict[str, Server] = {}
         self.budget = Budget(
@@ -78,6 +85,7 @@ class Fleet:
         self._preparation = Preparation(
             registry, engines, self.budget.admission, port_range=port_range, is_active=self._is_active
         )
+        self.idle_stops = IdleStops(registry, self._servers, self._unload, idle_stop_seconds)
         self._turns = Turns(start_concurrency)
         self._coming_back: set[asyncio.Task[None]] = set()
         self._adoptions: dict[str, asyncio.Task[None]] = {}
@@ -136,10 +144,7 @@ class Fleet:
         """
         self._check_open()
         terms = Terms(force=force, by_request=by_request)
-        started = await self._start(self._registry.get(model_id), nullcontext(), terms)
-        if not by_request:
-            self.budget.admission.started_by_hand(model_id)
-        return started
+        return await self._start(self._registry.get(model_id), nullcontext(), terms)
 
     async def stop(self, model_id: str, *, now: bool = False) -> Stopped:
         """Stop one model for a person, and hold it; one that does not run is no error.
@@ -151,6 +156,26 @@ class Fleet:
         self.budget.admission.stays_stopped([model_id])
         _, stopped = await asyncio.gather(self.hold([model_id], True), self._stop(model_id, now=now))
         return stopped
+
+    async def unload(self, model_id: str) -> Stopped:
+        """Stop one model that nobody needs just now, letting running requests finish; requests may start it.
+
+        Raises ModelNotFound.
+        """
+        self._check_open()
+        self._registry.get(model_id)
+        self.budget.admission.stays_stopped([model_id])
+        await self._until_adopted(model_id)
+        return await self._unload(model_id)
+
+    def keep_alive(self, model_id: str, seconds: float | None) -> None:
+        """How long it may be idle before it stops, until its next start; a person's is not stopped for that.
+
+        math.inf is for ever; None is as its setting, or else the control plane's, says. Without a server
+        there is nothing to keep.
+        """
+        if server := self._servers.get(model_id):
+            server.keep_alive_seconds = seconds
 
     async def start_all(self, model_ids: Sequence[str] | None, tier: Tier | None) -> list[Outcome]:
         """Start the given models, or every enabled one, smallest first and a few at a time.
@@ -247,7 +272,7 @@ class Fleet:
         else:
             server = self._server(model_id)
             self.budget.admission.restore(model_id, record.command.need, is_loading=not record.was_ready)
-            server.adopt(record, process, self._ask(model_id, Terms()))
+            server.adopt(record, process, self._ask(server, Terms(by_request=not record.by_hand)))
         del self._adoptions[model_id]
 
     async def _look_for(self, record: Record) -> Process | None:
@@ -280,30 +305,38 @@ class Fleet:
     async def _stop(self, model_id: str, *, now: bool = False) -> Stopped:
         await self._until_adopted(model_id)
         server = self._servers.get(model_id)
-        return await server.stop(now=now) if server else Stopped(was_active=False, seconds=0.0)
+        return await (server.stop(now=now) if server else _nothing_to_stop())
+
+    def _unload(self, model_id: str) -> Awaitable[Stopped]:
+        server = self._servers.get(model_id)
+        return server.unload() if server else _nothing_to_stop()
 
     def _server(self, model_id: str) -> Server:
         if model_id not in self._servers:
             self._servers[model_id] = Server(model_id, self._surroundings)
         return self._servers[model_id]
 
-    def _ask(self, model_id: str, terms: Terms) -> Ask:
+    def _ask(self, server: Server, terms: Terms) -> Ask:
         """A start with the settings of this moment; one that comes back has those of that moment."""
-        asked = self._registry.get(model_id).choices.settings
+        asked = self._registry.get(server.model_id).choices.settings
 
         async def prepare(attempt: Attempt) -> Command:
-            settings = self._registry.get(model_id).choices.settings if attempt.comes_back else asked
-            return await self._preparation.prepare(model_id, attempt, terms, settings)
+            settings = self._registry.get(server.model_id).choices.settings if attempt.comes_back else asked
+            # Whose it is may have changed since the start.
+            current = replace(terms, by_request=not server.by_hand)
+            return await self._preparation.prepare(server.model_id, attempt, current, settings)
 
         policy = RestartPolicy(asked.get("restart") or RestartPolicy.ON_FAILURE)
-        return Ask(prepare, policy, launch_settings(asked))
+        return Ask(prepare, policy, launch_settings(asked), by_hand=not terms.by_request)
 
     def _has_changed(self, server: Server) -> None:
         self.budget.follow(server)
         self._on_change(server)
 
-    def _bring_back(self, model_id: str, terms: Terms) -> None:
+    def _bring_back(self, model_id: str) -> None:
         """Start again what was stopped for one that did not come up; whether that works is only logged."""
+
+        terms = Terms(by_request=not self._servers[model_id].by_hand, may_evict=False)
 
         async def bring_back() -> None:
             try:
@@ -322,7 +355,11 @@ class Fleet:
         model_id = entry.model_id
         await self._until_adopted(model_id)
         server = self._server(model_id)
-        return await server.ensure_ready(self._ask(model_id, terms), turn)
+        return await server.ensure_ready(self._ask(server, terms), turn)
+
+
+async def _nothing_to_stop() -> Stopped:
+    return Stopped(was_active=False, seconds=0.0)
 
 
 async def _outcomes(work: Iterable[tuple[Entry, Awaitable[Started | Stopped]]]) -> list[Outcome]:

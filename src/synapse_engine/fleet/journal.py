@@ -26,6 +26,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     process: what the launcher needs to find the process again; None before it is spawned.
     began_at: unix seconds of the spawn. was_ready, is_stopping: how far it had come.
+    by_hand: a person started it, not a request.
     """
 
     command: Command
@@ -33,6 +34,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     process: dict[str, Any] | None = None
     was_ready: bool = False
     is_stopping: bool = False
+    by_hand: bool = True
 
 
 class Journal:
@@ -42,9 +44,9 @@ class Journal:
         self._folder = folder
         self._records: dict[str, Record] = {}
 
-    def intend(self, command: Command, began_at: float) -> None:
+    def intend(self, command: Command, began_at: float, *, by_hand: bool = True) -> None:
         """Before the spawn. Raises CouldNotSave: what cannot be found again is not started."""
-        self._write(command.model_id, Record(command=command, began_at=began_at))
+        self._write(command.model_id, Record(command=command, began_at=began_at, by_hand=by_hand))
 
     def note(self, model_id: str, **facts: Any) -> None:
         """What has become of it since. A full disk is only logged: the intent is there."""

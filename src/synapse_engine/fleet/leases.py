@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import Callable
 
 
 class Lease:
@@ -25,17 +25,23 @@ class Lease:
 
 
 class Leases:
-    """Those of one server. Attributes to read: held; idle_since, of the monotonic clock."""
+    """Those of one server. Attribute to read: held."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self.held: set[Lease] = set()
-        self.idle_since = time.monotonic()
+        self.idle_since = clock()
+        self._clock = clock
         self._idle = asyncio.Event()
 
     def rest(self) -> None:
         """From now on it is idle."""
-        self.idle_since = time.monotonic()
+        self.idle_since = self._clock()
         self._idle.set()
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long none has been held; 0 while one is."""
+        return 0.0 if self.held else self._clock() - self.idle_since
 
     async def until_idle(self) -> None:
         """Return once none is held."""

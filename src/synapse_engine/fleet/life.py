@@ -35,12 +35,13 @@ class Ask:
     """What one start asks for.
 
     prepare: gives the command of the next attempt. settings: those that shape the command, as they were when
-    the start was asked for.
+    the start was asked for. by_hand: a person did, not a request.
     """
 
     prepare: Callable[[Attempt], Awaitable[Command]]
     policy: RestartPolicy
     settings: Mapping[str, Any]
+    by_hand: bool
 
 
 @dataclass(frozen=True)

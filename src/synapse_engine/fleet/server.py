@@ -44,7 +44,7 @@ Turn = AbstractAsyncContextManager[object]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What every server of a fleet works with. on_change: told of every new state."""
+    """What every server of a fleet works with. on_change: told of every new state; clock: in seconds."""
 
     launcher: Launcher
     session: aiohttp.ClientSession
@@ -53,12 +53,15 @@ class Surroundings:
     restart_limits: RestartLimits
     paces: Paces
     on_change: Callable[[Server], None]
+    clock: Callable[[], float] = time.monotonic
 
 
 class Server:
     """The server of one model, running or not.
 
-    Attributes to read: state, process, command, started_at, failure, restarts, leases; load, while it loads.
+    Attributes to read: state, process, command, started_at, failure, restarts, leases; load, while it loads;
+    by_hand: a person wanted it when it last came up, or since. To write: keep_alive_seconds, how long it may
+    be idle before it stops, until its next start; None where that is not said, math.inf for ever.
     """
 
     def __init__(self, model_id: str, surroundings: Surroundings) -> None:
@@ -70,13 +73,15 @@ class Server:
         self.failure: Failure | None = None
         self.degraded: str | None = None
         self.load: Load | None = None
+        self.by_hand = False
+        self.keep_alive_seconds: float | None = None
         self.restarts = Restarts(surroundings.restart_limits)
         self._with = surroundings
         self._life: Life | None = None
         self._ready_at = 0.0
         self._is_hung = False
         self._stops = 0
-        self.leases = Leases()
+        self.leases = Leases(surroundings.clock)
 
     def __repr__(self) -> str:
         pid = self.process.pid if self.process else None
@@ -85,6 +90,11 @@ class Server:
     @property
     def active_requests(self) -> int:
         return len(self.leases.held)
+
+    @property
+    def up_seconds(self) -> float:
+        """How long it has been ready, where it is."""
+        return self._with.clock() - self._ready_at
 
     @property
     def settings(self) -> Mapping[str, Any] | None:
@@ -105,6 +115,7 @@ class Server:
             await self._life.ended()
             if self._stops != stops:
                 raise StartCancelled(self.model_id)
+        self._want(ask.by_hand)
         if self._life is None:
             self._begin(Life(ask), Event.ENQUEUE, lambda life: self._come_up(life, turn))
             self.restarts.reset()
@@ -124,25 +135,32 @@ class Server:
 
         Running requests are let finish first, up to the drain limit; `now` kills at once.
         """
-        began = asyncio.get_running_loop().time()
         self._stops += 1
+        stopped = await self.unload(now=now)
+        if self.state is State.FAILED:
+            self._move(Event.STOP)
+            self.failure = None
+        return stopped
+
+    def unload(self, *, now: bool = False) -> Coroutine[Any, Any, Stopped]:
+        """Stop it for other reasons than a person's word: a start that waits for its end goes on.
+
+        It is asked when this is called, so that no lease comes between the caller's look and the stop.
+        """
         life = self._life
         was_active = life is not None and self.state is not State.BACKOFF
         if life is not None:
             life.stop_asked.set()
             if now:
                 life.hurry.set()
-            await life.ended()
-        if self.state is State.FAILED:
-            self._move(Event.STOP)
-            self.failure = None
-        return Stopped(was_active, asyncio.get_running_loop().time() - began)
+        return _stopped(life, was_active)
 
     def adopt(self, record: Record, process: Process | None, ask: Ask) -> None:
         """Take over what an earlier run left: a process, or the news that it ended meanwhile (None)."""
         self.command = record.command
         self.process = process
         self.started_at = datetime.fromtimestamp(record.began_at, UTC)
+        self.by_hand = ask.by_hand
         life = Life(ask)
         if record.is_stopping:
             life.stop_asked.set()
@@ -163,7 +181,9 @@ class Server:
         await life.ended()
 
     def lease(self) -> Lease:
-        """Use of the ready server. Raises NotRunning in any other state."""
+        """Use of the ready server. Raises NotRunning in any other state, and once a stop is asked for."""
+        if self._life is not None and self._life.stop_asked.is_set():
+            raise NotRunning(self.model_id, State.STOPPING)
         if self.state is not State.READY or self.process is None or self.command is None:
             raise NotRunning(self.model_id, self.state)
         return Lease(self.leases, self.process.url, self.command.api_key)
@@ -172,6 +192,12 @@ class Server:
         before, self.state = self.state, next_state(self.state, event)
         log.info("%s: %s -> %s (%s)", self.model_id, before, self.state, event)
         self._with.on_change(self)
+
+    def _want(self, by_hand: bool) -> None:
+        """A person's wish outlasts a request's, for as long as it runs."""
+        was_by_hand, self.by_hand = self.by_hand, by_hand or (self._life is not None and self.by_hand)
+        if self.process is not None and self.by_hand != was_by_hand:
+            self._with.journal.note(self.model_id, by_hand=self.by_hand)
 
     def _is_lost(self) -> bool:
         """Whether its process is gone or was found hung, and its task has not come round to that yet."""
@@ -182,6 +208,7 @@ class Server:
     def _begin(self, life: Life, event: Event, come_up: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
         self._life = life
         self.failure = None
+        self.keep_alive_seconds = None
         self._move(event)
         life.task = asyncio.create_task(self._live(life, come_up), name=f"server {self.model_id}")
 
@@ -232,7 +259,7 @@ class Server:
         """Start it again after waits that grow. Raises the last reason once it is given up."""
         life.renew()
         loop = asyncio.get_running_loop()
-        uptime_seconds = loop.time() - self._ready_at
+        uptime_seconds = self.up_seconds
         while True:
             await self._end_process()
             self._with.journal.forget(self.model_id)
@@ -274,7 +301,7 @@ class Server:
 
     def _now_ready(self, life: Life) -> None:
         assert self.command is not None
-        self._ready_at = asyncio.get_running_loop().time()
+        self._ready_at = self._with.clock()
         self._is_hung = False
         if self.load is not None:
             self.load.finish()
@@ -292,7 +319,7 @@ class Server:
         if self.state is State.QUEUED:
             self._move(Event.ADMIT)
         began_at = time.time()
-        self._with.journal.intend(command, began_at)
+        self._with.journal.intend(command, began_at, by_hand=self.by_hand)
         self.process = await self._with.launcher.start(command)
         self._with.journal.note(self.model_id, process=self.process.identity())
         self.started_at = datetime.fromtimestamp(began_at, UTC)
@@ -349,3 +376,10 @@ class Server:
                 await life.unless_hurried(self.process.wait(), self._with.limits.stop_seconds)
             await self._end_process()
         self._move(Event.GONE)
+
+
+async def _stopped(life: Life | None, was_active: bool) -> Stopped:
+    began = asyncio.get_running_loop().time()
+    if life is not None:
+        await life.ended()
+    return Stopped(was_active, asyncio.get_running_loop().time() - began)

@@ -904,7 +904,10 @@ export interface components {
             engine?: string | null;
             /** Devices */
             devices?: ("auto" | "cpu") | string[] | null;
-            /** Idle Stop Seconds */
+            /**
+             * Idle Stop Seconds
+             * @description stopped after so long without a request, whoever started it; 0 is never
+             */
             idle_stop_seconds?: number | null;
             /**
              * Pinned

@@ -31,7 +31,9 @@ class ModelSettings(BaseModel):
     env: dict[str, str] | None = Field(None, description="added to the server's environment")
     engine: str | None = Field(None, description="which of several engines runs it")
     devices: Literal["auto", "cpu"] | list[str] | None = None
-    idle_stop_seconds: Annotated[float, Field(ge=0)] | None = None
+    idle_stop_seconds: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="stopped after so long without a request, whoever started it; 0 is never"
+    )
     pinned: bool | None = Field(None, description="never evicted")
     restart: Literal["always", "on-failure", "never"] | None = Field(
         None, description="which ends are followed by another start; on-failure where nothing is set"
