@@ -138,7 +138,7 @@ async def test_a_log_that_cannot_be_kept_small_leaves_the_others_to_be_cut(
     logs = Logs(tmp_path, 100)
     (tmp_path / "circle.log").symlink_to(tmp_path / "circle.log")
     (tmp_path / "folder.log").mkdir()
-    for name in ("x" * 300, "circle", "folder", "none"):
+    for name in ("circle", "folder", "none"):
         logs.watch(name)
     keeping = asyncio.create_task(logs.keep_small())
     with logs.open("fine") as file:
@@ -149,7 +149,6 @@ async def test_a_log_that_cannot_be_kept_small_leaves_the_others_to_be_cut(
     assert not keeping.done()
     keeping.cancel()
     assert sorted(message.rpartition(": ")[2] for message in caplog.messages) == [
-        "File name too long",
         "Is a directory",
         "Too many levels of symbolic links",
     ]
