@@ -95,6 +95,8 @@ def control_plane(
         },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # A share of the processor of its own, as a service has it.
+        start_new_session=True,
     )
     try:
         until_200(port, "/health/ready")
