@@ -84,7 +84,9 @@ def test_a_head_beside_its_only_model_is_its_draft(tmp_path: Path) -> None:
     put(tmp_path / "qwen3-8b-Q4_K_M.gguf")
     put(tmp_path / "qwen3-8b-Q8_0.gguf")
     put(tmp_path / "head-F16.gguf", {"general.architecture": "eagle3"})
-    assert drafts(scan([tmp_path])) == {
+    found = scan([tmp_path])
+    assert all(model.draft_model is None for model in found.models)
+    assert drafts(found) == {
         "qwen3-8b-Q4_K_M": "head-F16.gguf", "qwen3-8b-Q8_0": "head-F16.gguf",
     }  # fmt: skip
 
@@ -107,7 +109,10 @@ def test_a_small_model_that_calls_itself_a_draft_is_one(tmp_path: Path) -> None:
     put_sized(tmp_path / "Qwen2.5-Coder-32B-Instruct-Q4_K_M.gguf", 3200)
     put_sized(tmp_path / "Qwen2.5-Coder-DRAFT-0.5B-Q4_0.gguf", 320, vocabulary=1064)
     put_sized(tmp_path / "Llama-3.1-70B.gguf", 6400)
-    assert drafts(scan([tmp_path])) == {
+    found = scan([tmp_path])
+    drafting = [model.draft_model.parameter_count for model in found.models if model.draft_model]
+    assert drafting == [320]
+    assert drafts(found) == {
         "Qwen2.5-Coder-32B-Instruct-Q4_K_M": "Qwen2.5-Coder-DRAFT-0.5B-Q4_0.gguf", "Llama-3.1-70B": None,
     }  # fmt: skip
 

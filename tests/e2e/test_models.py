@@ -124,3 +124,19 @@ def test_a_real_one_with_settings(serve: Serving) -> None:
     log = "\n".join(serve.http.get(f"/api/models/servers/{SMOLLM}/logs?tail=1000").json()["lines"])
     assert "n_slots = 2" in log or "slots" in log
     assert ask(serve, SMOLLM)
+
+
+def test_a_model_drafts_with_the_small_one_beside_it(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    write_llama(models / "big-2B.gguf", layers=8, embedding=128)
+    write_llama(models / "big-draft.gguf", layers=1)
+    with serving(serving_environment(tmp_path / "data", models)) as serve:
+        (model,) = serve.http.get("/api/models/registry").json()["models"]
+        start = f"/api/models/servers/{model['model_id']}/start"
+        body = {"model": model["model_id"], "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 8}
+        assert serve.http.post(start).status_code == 200
+        assert serve.http.post("/v1/chat/completions", json=body).json()["timings"]["draft_n"] > 0
+        serve.http.post(start.removesuffix("start") + "stop")
+        serve.http.patch(f"/api/models/{model['model_id']}", json={"settings": {"model_draft": ""}})
+        assert serve.http.post(start).status_code == 200
+        assert "draft_n" not in serve.http.post("/v1/chat/completions", json=body).json()["timings"]

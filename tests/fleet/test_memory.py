@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.fakes.rig import fake_model
 
@@ -168,6 +169,38 @@ def test_a_measurement_counts_for_the_settings_that_it_was_made_with() -> None:
     other = entry(settings={"ctx_size": 8192}, measured_memory_bytes=5, measured_for=made_for)
     assert plan_demand(same, None, 1 << 40).total_bytes == 5
     assert plan_demand(other, None, 1 << 40).measured_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "bytes_of_an_element"),
+    [({}, 2), ({"cache_type_k": "q8_0"}, 2), ({"cache_type_k_draft": "f32", "cache_type_v_draft": "f32"}, 4)],
+)
+def test_a_draft_counts_with_its_file_and_its_context(
+    tmp_path: Path, settings: dict[str, Any], bytes_of_an_element: int
+) -> None:
+    path = tmp_path / "draft.gguf"
+    path.write_bytes(b"x" * 1000)
+    draft = fake_model(path, geometry=Geometry(block_count=1, embedding_length=64, head_count=4))
+    drafted = fake_model(Path("/m.gguf"), context_length=8192, draft=str(path), draft_model=draft)
+    choices = Choices(settings=settings)
+    demand = plan_demand(Entry(model_id="m", model=drafted, choices=choices), None, 1 << 40)
+    compute = estimate(draft, {"ctx_size": 8192, "parallel": 1}).compute_bytes
+    # The cache as the engine logged it for such a draft: 2.00 MiB in f16.
+    assert demand.estimate.parts_bytes == 1000 + bytes_of_an_element * MIB + compute
+
+
+def test_a_draft_that_is_not_used_does_not_count(tmp_path: Path) -> None:
+    draft = fake_model(tmp_path / "draft.gguf", geometry=Geometry(block_count=1, embedding_length=64))
+    drafted = fake_model(Path("/m.gguf"), draft=draft.path, draft_model=draft)
+    other = Choices(settings={"model_draft": ""})
+    assert plan_demand(Entry(model_id="m", model=drafted, choices=other), None, 1).estimate.parts_bytes == 0
+
+
+def test_a_measurement_without_the_draft_does_not_count_with_it() -> None:
+    plain = entry(settings={})
+    draft = fake_model(Path("/draft.gguf"))
+    model = msgspec.structs.replace(plain.model, draft=draft.path, draft_model=draft)
+    assert start_digest(msgspec.structs.replace(plain, model=model)) != start_digest(plain)
 
 
 def test_who_may_be_given_a_prompt_cache() -> None:

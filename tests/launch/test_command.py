@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,26 @@ ENGINE = Engine(
     {name: flag for flag in parse_help(HELP) for name in (*flag.names, *flag.negations)},
 )
 GIB = 1 << 30
+DRAFTED: dict[str, Any] = {
+    "draft": "/models/draft.gguf",
+    "draft_model": fake_model(Path("/models/draft.gguf")),
+}
+DRAFT = ["--model-draft", "/models/draft.gguf", "--spec-type", "draft-simple"]
 
 
-def command(settings: dict[str, Any] | None = None, *, prompt_cache: int = 2 * GIB, **facts: Any) -> Command:
+def command(
+    settings: dict[str, Any] | None = None,
+    *,
+    prompt_cache: int = 2 * GIB,
+    engine: Engine = ENGINE,
+    **facts: Any,
+) -> Command:
     model = fake_model(Path("/models/qwen.gguf"), **({"context_length": 40_960} | facts))
     return build_command(
         "qwen_7b_fast",
         model,
         settings or {},
-        ENGINE,
+        engine,
         port=8080,
         port_is_pinned=False,
         api_key="secret",
@@ -80,6 +92,9 @@ DEFAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"kind": Kind.RERANKING, "context_length": 512},
         ["--ctx-size", "512", "--parallel", "1", "--cache-ram", "0", "--reranking"],
     ),
+    "with a draft": ({**DRAFTED}, [*CHAT, *DRAFT]),
+    "with a draft head, which is only named": ({"draft": "/models/eagle3.gguf"}, CHAT),
+    "a draft beside a projector": ({**DRAFTED, "mmproj": "/mm.gguf"}, [*CHAT, "--mmproj", "/mm.gguf"]),
     "with a projector": ({"mmproj": "/models/mm.gguf"}, [*CHAT, "--mmproj", "/models/mm.gguf"]),
 }
 
@@ -121,6 +136,32 @@ CHOSEN: dict[str, tuple[dict[str, Any], list[str]]] = {
         [*CHAT],
     ),
 }
+
+
+DRAFTING: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "another draft": ({"model_draft": "/mine.gguf"}, ["--model-draft", "/mine.gguf"]),
+    "another by the option's other name": (
+        {"spec_draft_model": "/mine.gguf"},
+        ["--spec-draft-model", "/mine.gguf"],
+    ),
+    "another among the extra arguments": ({"extra_args": ["-md", "/mine.gguf"]}, ["-md", "/mine.gguf"]),
+    "none": ({"model_draft": ""}, ["--model-draft", ""]),
+    "another way": ({"spec_type": "ngram-simple"}, ["--spec-type", "ngram-simple"]),
+    "one from a repository": ({"hf_repo_draft": "o/r"}, ["--hf-repo-draft", "o/r"]),
+    "nothing about drafts": ({"temp": 0.5}, [*DRAFT, "--temp", "0.5"]),
+}
+
+
+@pytest.mark.parametrize("case", DRAFTING)
+def test_what_a_person_says_of_the_draft_counts(case: str) -> None:
+    settings, expected = DRAFTING[case]
+    assert options(settings, **DRAFTED) == [*CHAT, *expected]
+
+
+def test_an_engine_that_knows_one_way_to_draft_is_told_no_other() -> None:
+    known = {name: flag for name, flag in ENGINE.flags.items() if name != "--spec-type"}
+    argv = command(engine=replace(ENGINE, flags=known), **DRAFTED).argv
+    assert argv[-2:] == ("--model-draft", "/models/draft.gguf")
 
 
 @pytest.mark.parametrize("case", CHOSEN)

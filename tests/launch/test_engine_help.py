@@ -34,6 +34,12 @@ EXPECTED = {
         "LLAMA_ARG_N_GPU_LAYERS",
     ),
     "--samplers": (("--samplers",), (), "SAMPLERS", None),
+    "--model-draft": (
+        ("--spec-draft-model", "-md", "--model-draft"),
+        (),
+        "FNAME",
+        "LLAMA_ARG_SPEC_DRAFT_MODEL",
+    ),
     "--embeddings": (("--embedding", "--embeddings"), (), "", "LLAMA_ARG_EMBEDDINGS"),
     "--api-key": (("--api-key",), (), "KEY", "LLAMA_API_KEY"),
 }

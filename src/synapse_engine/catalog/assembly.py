@@ -211,16 +211,20 @@ def _with_drafts(groups: list[_Group], heads: Iterable[Piece]) -> list[_Group]:
     for group in groups:
         if group.model.kind is Kind.CHAT and len(group.pieces) == 1 and SAYS_DRAFT.search(group.model.stem):
             candidates[group.pieces[0].file.group].append(_part_of(group.pieces[0], is_head=False))
-    drafted = [_draft(group, candidates, is_alone=is_alone) for group, is_alone in _alone(groups)]
+    models = {group.model.path: group.model for group in groups}
+    drafted = [_draft(group, candidates, models, is_alone=is_alone) for group, is_alone in _alone(groups)]
     used = {group.model.draft for group in drafted}
     return [group for group in drafted if group.model.path not in used]
 
 
-def _draft(group: _Group, candidates: dict[str, list[Part]], *, is_alone: bool) -> _Group:
+def _draft(
+    group: _Group, candidates: dict[str, list[Part]], models: dict[str, Model], *, is_alone: bool
+) -> _Group:
     draft = pick_draft(candidates.get(group.pieces[0].file.group, ()), group.model, is_alone=is_alone)
     if draft is None or group.model.kind is not Kind.CHAT:
         return group
-    return group._replace(model=msgspec.structs.replace(group.model, draft=draft.path))
+    drafted = msgspec.structs.replace(group.model, draft=draft.path, draft_model=models.get(draft.path))
+    return group._replace(model=drafted)
 
 
 def _with_projectors(groups: list[_Group], projectors: Iterable[Piece]) -> list[_Group]:

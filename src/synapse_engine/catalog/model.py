@@ -81,6 +81,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     files: every shard in order, the launched one first; absolute paths.
     names: what else its store calls it (`llama3.2:3b`).
     mmproj, draft, adapters: paths of its parts: a projector, a draft model or head, LoRA adapters.
+    draft_model: the draft, where it is a model by itself and no head.
     size_b: exact parameter count in billions where tensors exist, else the nominal one.
     quantization: without the `UD` mark, which is `is_dynamic_quant`.
     tier: what the nominal size says; a person may override it in the registry.
@@ -114,6 +115,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     weights: Weights = Weights()
     mmproj: str | None = None
     draft: str | None = None
+    draft_model: Model | None = None
     adapters: tuple[str, ...] = ()
     header_digest: str = ""
     problem: str | None = None

@@ -77,7 +77,8 @@ class Budget:
     def demand(self, entry: Entry) -> Demand:
         """What it would need now; worked out once for each state of its header, its parts and its choices."""
         capacity, model = self.admission.capacity_bytes or sys.maxsize, entry.model
-        state = (capacity, model.header_digest, model.file_size_bytes, model.mmproj, entry.choices)
+        parts = (model.mmproj, model.draft)
+        state = (capacity, model.header_digest, model.file_size_bytes, parts, entry.choices)
         known = self._demands.get(entry.model_id)
         if known is None or known[0] != state:
             demand = plan_demand(entry, self._engines.known, capacity)

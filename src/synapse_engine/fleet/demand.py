@@ -23,6 +23,7 @@ from synapse_engine.launch.command import (
 from synapse_engine.launch.engine import Engine
 
 SMALLEST_CONTEXT_TOKENS = 8_192
+CACHE_TYPES = ("cache_type_k", "cache_type_v")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ def plan_demand(entry: Entry, engine: Engine | None, capacity_bytes: int) -> Dem
     while True:
         defaults = default_options(model, given, context_tokens=context, prompt_cache_bytes=0)
         options = defaults | given
-        estimated = estimate(model, options, _parts_bytes(options))
+        estimated = estimate(model, options, _parts_bytes(options) + _drafting_bytes(model, options))
         if estimated.total_bytes <= capacity_bytes or context <= SMALLEST_CONTEXT_TOKENS:
             break
         context //= 2
@@ -78,7 +79,19 @@ def start_digest(entry: Entry) -> str:
         model.file_size_bytes,
         model.mmproj,
     ]
+    if model.draft_model is not None:
+        facts += [model.draft, model.draft_model.header_digest]
     return hashlib.sha256(msgspec.json.encode(facts, order="deterministic")).hexdigest()[:16]
+
+
+def _drafting_bytes(model: Model, options: Mapping[str, Any]) -> int:
+    """What the draft takes beside its file: a context as large as the model's, and buffers of its own."""
+    if model.draft_model is None or options.get("model_draft") != model.draft:
+        return 0
+    own = {name: options[f"{name}_draft"] for name in CACHE_TYPES if f"{name}_draft" in options}
+    shared = {name: value for name, value in options.items() if name not in CACHE_TYPES}
+    draft = estimate(model.draft_model, shared | own)
+    return draft.kv_bytes + draft.state_bytes + draft.compute_bytes
 
 
 def _parts_bytes(options: Mapping[str, Any]) -> int:

@@ -25,7 +25,10 @@ LIVE_ACTIVATIONS = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Bytes, by what takes them. parts: mmproj and draft files. prompt_cache: only where a person set it."""
+    """Bytes, by what takes them.
+
+    parts: mmproj and draft files, and what the draft needs to work. prompt_cache: only where a person set it.
+    """
 
     weights_bytes: int
     parts_bytes: int
@@ -52,7 +55,7 @@ class Estimate:
 def estimate(model: Model, options: Mapping[str, Any], parts_bytes: int = 0) -> Estimate:
     """What it will take with these options of llama-server, by their long names.
 
-    parts_bytes: of files besides the model's own. A model whose tensors are not known counts its files.
+    parts_bytes: of what is loaded besides the model. One whose tensors are not known counts its files.
     """
     slots = plan_slots(model, options)
     layers = plan_cache(model, options)

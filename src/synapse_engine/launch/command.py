@@ -27,6 +27,9 @@ RESERVED_ENV = frozenset(f"LLAMA_ARG_{name.upper()}" for name in RESERVED) | fro
     "LLAMA_API_KEY LLAMA_ARG_HF_REPO_FILE LLAMA_SERVER_CHILD_MODE LLAMA_SERVER_ROUTER_PORT".split()
 )
 
+# With one of these a person has chosen how to draft, or not to.
+CHOOSE_DRAFT = frozenset(["model_draft", "hf_repo_draft", "spec_type"])
+
 DEFAULT_CONTEXT_TOKENS = 32_768
 SINGLE_SLOT_BELOW_TOKENS = 16_384
 
@@ -112,6 +115,9 @@ def default_options(
         options["reranking"] = True
     if model.mmproj is not None:
         options["mmproj"] = model.mmproj
+    elif model.draft_model is not None and not given.keys() & CHOOSE_DRAFT:
+        # Newer engines only load the draft when they are not told how to use it; older ones know one way.
+        options |= {"model_draft": model.draft, "spec_type": "draft-simple"}
     return options
 
 

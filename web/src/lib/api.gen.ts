@@ -640,7 +640,7 @@ export interface components {
             weights_mb: number;
             /**
              * Parts Mb
-             * @description mmproj and draft files, in MB
+             * @description mmproj and draft files, and what a draft needs to work, in MB
              */
             parts_mb: number;
             /**

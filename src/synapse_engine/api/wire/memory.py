@@ -26,7 +26,7 @@ class EstimateOut(BaseModel):
     """What the header says that it takes, by what takes it."""
 
     weights_mb: Mb
-    parts_mb: Mb = Field(description="mmproj and draft files, in MB")
+    parts_mb: Mb = Field(description="mmproj and draft files, and what a draft needs to work, in MB")
     kv_cache_mb: Mb
     state_mb: Mb = Field(description="of recurrent layers, in MB")
     compute_mb: Mb
