@@ -36,6 +36,7 @@ class DataFolder:
         self.logs = root / "logs"
         self.journal = root / "journal"
         self.loading = root / "loading.json"
+        self.store = root / "synapse.db"
         self._lock = root / "lock"
 
     @contextmanager

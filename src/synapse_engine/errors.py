@@ -20,6 +20,9 @@
       StillLooking             503
       EngineNotFound           503
       CouldNotSave             507
+      StoreFailed              500
+      CallNotFound             404
+      CallCancelled            409
       DataFolderInUse          (ends `serve` before it listens)
       AddressInUse             (the same)
       Unreachable              (in the shell)
@@ -209,6 +212,37 @@ class CouldNotSave(SynapseError):
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__("Could not save", f"{path}: {reason}. Nothing was changed.")
+
+
+class StoreFailed(SynapseError):
+    """The file of the records cannot be written, or read."""
+
+    code = "store_failed"
+    status = 500
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__("The records cannot be reached", f"{path}: {reason}. Requests go on without them.")
+
+
+class CallNotFound(SynapseError):
+    code = "call_not_found"
+    status = 404
+
+    def __init__(self, call_id: int) -> None:
+        super().__init__(
+            f"No request in flight: {call_id}",
+            "It has ended, or there was none. GET /api/activity/live lists them.",
+        )
+
+
+class CallCancelled(SynapseError):
+    """A request that a person ended from outside, before the first byte of its answer."""
+
+    code = "cancelled"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("Request cancelled", "Somebody ended it, on the page or over the API.")
 
 
 class DataFolderInUse(SynapseError):
