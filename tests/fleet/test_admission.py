@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fakes.rig import Rig, open_rig, until
+from tests.fakes.rig import Clock, Rig, open_rig, until
 from tests.fakes.stage import Behaviour, Stage
 
 from synapse_engine.catalog.model import Geometry, Kind, Weights
-from synapse_engine.errors import NotEnoughMemory, OutOfMemory, StartCancelled, StartFailed, SynapseError
+from synapse_engine.errors import (
+    ModelNotFound,
+    NotEnoughMemory,
+    OutOfMemory,
+    StartCancelled,
+    StartFailed,
+    SynapseError,
+)
 from synapse_engine.fleet.life import Started
 from synapse_engine.fleet.state import State
 
@@ -36,8 +43,10 @@ async def strict(tmp_path: Path, engine: Path, stage: Stage, ports: range) -> As
 
 
 async def by_request(rig: Rig, model_id: str, **behaviour: Any) -> None:
+    """Ready, and unwanted for a moment."""
     await rig.add(model_id, Behaviour(**behaviour), **LARGE)
     await rig.fleet.start(model_id, by_request=True)
+    grow_old(rig, model_id, 1)
 
 
 def state(rig: Rig, model_id: str) -> State:
@@ -142,6 +151,51 @@ async def test_a_start_by_hand_of_a_running_one_makes_it_the_persons(small: Rig)
     await small.add("beta", **LARGE)
     with pytest.raises(NotEnoughMemory):
         await small.fleet.start("beta")
+
+
+async def test_to_another_request_one_that_has_just_come_is_left(
+    tmp_path: Path, engine: Path, stage: Stage, ports: range
+) -> None:
+    clock = Clock()
+    async with open_rig(tmp_path, engine, stage, ports, memory_limit_bytes=LIMIT, clock=clock) as rig:
+        for model_id in ("alpha", "beta"):
+            await rig.add(model_id, **LARGE)
+        await rig.fleet.start("alpha", by_request=True)
+        with pytest.raises(NotEnoughMemory, match="alpha would have to stop"):
+            await rig.fleet.start("beta", by_request=True)
+        assert await rig.fleet.would_free("beta") == ("alpha",)
+        clock.advance(1)
+        assert await rig.fleet.would_free("beta") == ()
+        await rig.fleet.start("beta", by_request=True)
+        await rig.fleet.start("alpha")
+        assert (state(rig, "alpha"), state(rig, "beta")) == (State.READY, State.STOPPED)
+
+
+async def test_who_has_to_finish_first(small: Rig) -> None:
+    await by_request(small, "alpha")
+    await small.add("beta", **LARGE)
+    with small.fleet.lease("alpha"):
+        assert await small.fleet.would_free("beta") == ("alpha",)
+        await small.choose("alpha", settings={"pinned": True})
+        assert await small.fleet.would_free("beta") == ()
+    with pytest.raises(ModelNotFound):
+        await small.fleet.would_free("unheard of")
+
+
+async def test_one_that_loads_has_to_finish_too(small: Rig) -> None:
+    await small.add("alpha", LOADS_WHEN_TOLD, **LARGE)
+    starting = asyncio.create_task(small.fleet.start("alpha", by_request=True))
+    actor = await small.enter("alpha")
+    await small.add("beta", **LARGE)
+    assert await small.fleet.would_free("beta") == ("alpha",)
+    actor.tell("ready")
+    await starting
+
+
+async def test_nobody_is_waited_for_where_nobody_makes_room(strict: Rig) -> None:
+    await by_request(strict, "alpha")
+    await strict.add("beta", **LARGE)
+    assert await strict.fleet.would_free("beta") == ()
 
 
 async def test_an_embedding_model_goes_last(tmp_path: Path, engine: Path, stage: Stage, ports: range) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from synapse_engine.catalog.model import Kind
-from synapse_engine.fleet.eviction import Occupant, plan_eviction
+from synapse_engine.fleet.eviction import Occupant, has_just_come, plan_eviction
 from synapse_engine.launch.base import RAM
 
 
@@ -67,6 +67,21 @@ def test_who_stops(case: str) -> None:
     short, occupants, expected = CASES[case]
     assert plan_eviction({RAM: short}, occupants) == expected
     assert plan_eviction({RAM: short}, occupants[::-1]) == expected
+
+
+JUST_COME: dict[str, tuple[dict[str, Any], bool]] = {
+    "in use since it came": ({"up_seconds": 9.9, "is_idle": False, "idle_seconds": 0.0}, True),
+    "between two requests": ({"up_seconds": 9.9, "idle_seconds": 0.9}, True),
+    "nobody wants it": ({"up_seconds": 9.9, "idle_seconds": 1.0}, False),
+    "there for a while": ({"up_seconds": 10.0, "idle_seconds": 0.0}, False),
+    "a person's": ({"up_seconds": 0.0, "idle_seconds": 0.0, "by_hand": True}, False),
+}
+
+
+@pytest.mark.parametrize("case", JUST_COME)
+def test_who_has_just_come(case: str) -> None:
+    facts, expected = JUST_COME[case]
+    assert has_just_come(one("a", **facts)) == expected
 
 
 def test_only_those_on_the_device_that_is_short() -> None:

@@ -16,6 +16,7 @@ from synapse_engine.fleet.room import (
     grant_cache,
     plan_admission,
     plan_spaces,
+    plan_wait,
 )
 from synapse_engine.launch.base import RAM, Device
 
@@ -129,6 +130,36 @@ def test_the_best_placement(case: str) -> None:
     spaces = [space(ram_free), space(gpu_free, "CUDA0")]
     verdict = plan_admission([FULL, SMALLER], spaces, occupants, may_evict=True)
     assert (verdict.placement, verdict.fits, verdict.evicts) == (expected, fits, evicts)
+
+
+def busy(model_id: str, size: int, **facts: Any) -> Occupant:
+    return idle(model_id, size, **{"is_idle": False} | facts)
+
+
+WAITS: dict[str, tuple[list[Occupant], tuple[str, ...]]] = {
+    "it fits when an idle one stops": ([idle("a", 5), busy("b", 5)], ()),
+    "a busy one": ([busy("b", 5)], ("b",)),
+    "one that has just come": ([idle("a", 5, is_protected=True, up_seconds=1.0)], ("a",)),
+    "a pinned one never": ([busy("a", 5, is_pinned=True)], ()),
+    "an idle pinned one never": ([idle("a", 5, is_pinned=True)], ()),
+    "a person's never": ([busy("a", 5, by_hand=True)], ()),
+    "too small": ([busy("a", 4)], ()),
+    "beside an idle one that helps": ([idle("a", 3), busy("b", 3)], ("b",)),
+    "the cheapest to reload": ([busy("a", 5, reload_bytes=9), busy("b", 5, reload_bytes=1)], ("b",)),
+    "as few as it takes": ([busy("a", 3), busy("b", 5, reload_bytes=1)], ("b",)),
+    "several": ([busy("a", 3), busy("b", 3)], ("a", "b")),
+    "long idle before it came into use": ([busy("a", 5, idle_seconds=999.0)], ("a",)),
+}
+
+
+@pytest.mark.parametrize("case", WAITS)
+def test_who_has_to_finish(case: str) -> None:
+    occupants, expected = WAITS[case]
+    assert plan_wait([Placement({RAM: 15})], [space(10)], occupants) == expected
+
+
+def test_nobody_has_to_finish_where_it_fits() -> None:
+    assert plan_wait([Placement({RAM: 10})], [space(10)], [busy("a", 5)]) == ()
 
 
 REFUSALS: dict[str, tuple[int, list[Occupant], str]] = {

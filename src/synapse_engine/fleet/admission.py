@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from synapse_engine.errors import NotEnoughMemory
 from synapse_engine.fleet.demand import Demand
-from synapse_engine.fleet.eviction import Occupant
+from synapse_engine.fleet.eviction import Occupant, has_just_come
 from synapse_engine.fleet.placement import Gpu, Placement, plan_placements
 from synapse_engine.fleet.room import (
     Holding,
@@ -24,6 +24,7 @@ from synapse_engine.fleet.room import (
     grant_cache,
     plan_admission,
     plan_spaces,
+    plan_wait,
 )
 from synapse_engine.launch.base import RAM, Device
 
@@ -122,6 +123,14 @@ class Admission:
             return verdict, spaces, None
         return verdict, spaces, explain_refusal(verdict, spaces, self._occupants(model_id, Terms()))
 
+    async def would_free(self, model_id: str, demand: Demand) -> tuple[str, ...]:
+        """Who would have to finish so that a start by request fits; see `plan_wait`."""
+        spaces = await self.spaces(without=model_id)
+        if not self._may_evict:
+            return ()
+        occupants = self._occupants(model_id, Terms(by_request=True))
+        return plan_wait(placements(demand, spaces), spaces, occupants)
+
     async def admit(self, model_id: str, demand: Demand, terms: Terms, *, ran_out: bool = False) -> Grant:
         """Reserve what it needs, after stopping others where that is needed and allowed.
 
@@ -219,7 +228,7 @@ class Admission:
 
     def _occupants(self, model_id: str, terms: Terms) -> list[Occupant]:
         return [
-            replace(occupant, is_protected=occupant.model_id in terms.together)
+            replace(occupant, is_protected=_is_protected(occupant, terms))
             for occupant in self._with.occupants()
             if occupant.model_id != model_id
         ]
@@ -257,6 +266,10 @@ def placements(demand: Demand, spaces: Sequence[Space]) -> list[Placement]:
     if demand.measured_bytes is not None and not gpus:
         return [Placement({RAM: demand.measured_bytes})]
     return planned
+
+
+def _is_protected(occupant: Occupant, terms: Terms) -> bool:
+    return occupant.model_id in terms.together or (terms.by_request and has_just_come(occupant))
 
 
 def _usable(chosen: object, spaces: Sequence[Space]) -> list[Gpu]:

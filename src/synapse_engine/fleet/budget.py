@@ -98,6 +98,11 @@ class Budget:
         verdict, spaces, refusal = await self.admission.plan(entry.model_id, demand)
         return Plan(demand, verdict, spaces, refusal)
 
+    async def would_free(self, entry: Entry) -> tuple[str, ...]:
+        """Who would have to finish so that a start by request fits; empty where nothing helps, or it fits."""
+        await self.admission.capacity()
+        return await self.admission.would_free(entry.model_id, self.demand(entry))
+
     def follow(self, server: Server) -> None:
         """What a new state of a server means for its memory."""
         if server.state in (State.STOPPED, State.FAILED, State.BACKOFF):
@@ -121,6 +126,7 @@ class Budget:
                 is_pinned=bool(entry.choices.settings.get("pinned")),
                 by_hand=server.by_hand,
                 idle_seconds=server.leases.idle_seconds,
+                up_seconds=server.up_seconds,
                 kind=entry.model.kind,
                 reload_bytes=entry.model.file_size_bytes,
             )

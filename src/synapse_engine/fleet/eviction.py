@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from synapse_engine.catalog.model import Kind
 # What a person started is left alone until it has been idle for so long.
 BY_HAND_IDLE_SECONDS = 600.0
 IDLE_STEP_SECONDS = 60.0
+# What a request started is left to requests for so long, unless none comes: loads must not outweigh answers.
+MIN_RESIDENCY_SECONDS = 10.0
+UNWANTED_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +21,8 @@ class Occupant:
     """A server that takes memory.
 
     taken: bytes by device. is_idle: ready, without a request. is_protected: it must not make room for this
-    start, as it is of the same start-all. reload_bytes: what it would have to read to come back.
+    start, as it is of the same start-all, or has just come. up_seconds: how long it has been ready.
+    reload_bytes: what it would have to read to come back.
     """
 
     model_id: str
@@ -27,6 +32,7 @@ class Occupant:
     is_protected: bool = False
     by_hand: bool = False
     idle_seconds: float = 0.0
+    up_seconds: float = math.inf
     kind: Kind = Kind.CHAT
     reload_bytes: int = 0
 
@@ -35,6 +41,12 @@ def may_be_evicted(occupant: Occupant) -> bool:
     if not occupant.is_idle or occupant.is_pinned or occupant.is_protected:
         return False
     return not occupant.by_hand or occupant.idle_seconds >= BY_HAND_IDLE_SECONDS
+
+
+def has_just_come(occupant: Occupant) -> bool:
+    """Whether another request has to leave it for a moment: a request started it, and it is still in use."""
+    is_unwanted = occupant.is_idle and occupant.idle_seconds >= UNWANTED_SECONDS
+    return not occupant.by_hand and occupant.up_seconds < MIN_RESIDENCY_SECONDS and not is_unwanted
 
 
 def plan_eviction(short: Mapping[str, int], occupants: Iterable[Occupant]) -> tuple[str, ...] | None:

@@ -168,6 +168,14 @@ class Fleet:
         await self._until_adopted(model_id)
         return await self._unload(model_id)
 
+    async def would_free(self, model_id: str) -> tuple[str, ...]:
+        """Which models a start by request that found too little memory has to wait for, by id.
+
+        Once each of them has been without a request for a second, it will fit. Empty where no waiting helps,
+        and where it fits. Raises ModelNotFound.
+        """
+        return await self.budget.would_free(self._registry.get(model_id))
+
     def keep_alive(self, model_id: str, seconds: float | None) -> None:
         """How long it may be idle before it stops, until its next start; a person's is not stopped for that.
 

@@ -6,7 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from synapse_engine.fleet.eviction import BY_HAND_IDLE_SECONDS, Occupant, may_be_evicted, plan_eviction
+from synapse_engine.fleet.eviction import (
+    BY_HAND_IDLE_SECONDS,
+    IDLE_STEP_SECONDS,
+    Occupant,
+    may_be_evicted,
+    plan_eviction,
+)
 from synapse_engine.fleet.placement import Placement
 from synapse_engine.launch.base import RAM, Device
 
@@ -107,6 +113,28 @@ def plan_admission(
     return Verdict(fits=False, placement=placements[-1], short=_short(placements[-1], spaces))
 
 
+def plan_wait(
+    placements: Sequence[Placement], spaces: Sequence[Space], occupants: Iterable[Occupant]
+) -> tuple[str, ...]:
+    """Who would have to finish so that a start by request fits, where it does not fit now.
+
+    Request-started, unpinned ones that are in use, are coming up or have just come; those that may stop as
+    it is are taken first. Empty where no waiting helps, and where it fits.
+    """
+    now = list(occupants)
+    if plan_admission(placements, spaces, now, may_evict=True).fits:
+        return ()
+    busy = {occupant.model_id for occupant in now if _may_finish(occupant)}
+    later = [
+        replace(occupant, is_idle=True, is_protected=False, idle_seconds=-IDLE_STEP_SECONDS)
+        if occupant.model_id in busy
+        else occupant
+        for occupant in now
+    ]
+    evicts = plan_admission(placements, spaces, later, may_evict=True).evicts
+    return tuple(model_id for model_id in evicts if model_id in busy)
+
+
 def grant_cache(ram: Space, need_bytes: int, given_bytes: int) -> int:
     """A prompt cache out of what is left over: no start is refused for it, and nobody stops for it.
 
@@ -150,6 +178,10 @@ def _way_out(verdict: Verdict, spaces: Sequence[Space], occupants: Sequence[Occu
     if not stops:
         return "Other programs hold the rest"
     return f"To free enough, {', '.join(stops)} would have to stop"
+
+
+def _may_finish(occupant: Occupant) -> bool:
+    return not (may_be_evicted(occupant) or occupant.by_hand or occupant.is_pinned)
 
 
 def _short(placement: Placement, spaces: Sequence[Space]) -> dict[str, int]:
