@@ -7,6 +7,10 @@
       PortPinned               409
       StartCancelled           409
       BadRequest               400
+      BodyTooLarge             413
+      HeadTooLarge             431
+      RequestTimedOut          408
+      QueueFull                429
       InvalidChoice            422
       StartFailed              500
         NoFreePort             500
@@ -15,6 +19,7 @@
         NotEnoughMemory        507
       ServerEnded              500
       NotRunning               503
+      WaitedTooLong            503
       UpstreamFailed           502
       Booting                  503
       StillLooking             503
@@ -38,6 +43,7 @@ class SynapseError(Exception):
 
     code = "internal_error"
     status = 500
+    retry_after_seconds = 1
 
     def __init__(self, error: str, detail: str) -> None:
         super().__init__(error, detail)
@@ -94,6 +100,55 @@ class StartCancelled(SynapseError):
 class BadRequest(SynapseError):
     code = "bad_request"
     status = 400
+
+
+class BodyTooLarge(SynapseError):
+    code = "body_too_large"
+    status = 413
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(
+            "The body is too large", f"It may have {limit_bytes // 1_000_000} MB; SYNAPSE_BODY_MAX_MB sets that."
+        )
+
+
+class HeadTooLarge(SynapseError):
+    code = "head_too_large"
+    status = 431
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__("The request's head is too large", f"It may have {limit_bytes} bytes.")
+
+
+class RequestTimedOut(SynapseError):
+    """The client began a request and did not go on with it."""
+
+    code = "request_timed_out"
+    status = 408
+
+    def __init__(self, limit_seconds: float) -> None:
+        super().__init__("The request did not come to its end", f"Nothing came for {limit_seconds:.0f} s.")
+
+
+class QueueFull(SynapseError):
+    code = "queue_full"
+    status = 429
+    retry_after_seconds = 5
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("Too many requests are waiting", detail)
+
+
+class WaitedTooLong(SynapseError):
+    code = "waited_too_long"
+    status = 503
+    retry_after_seconds = 5
+
+    def __init__(self, model_id: str, limit_seconds: float, what_for: str) -> None:
+        super().__init__(
+            f"Waited too long for {model_id}",
+            f"{what_for}. SYNAPSE_QUEUE_SECONDS ({limit_seconds:.0f}) says how long a request waits.",
+        )
 
 
 class InvalidChoice(SynapseError):
@@ -155,10 +210,10 @@ class NotRunning(SynapseError):
     code = "model_not_running"
     status = 503
 
-    def __init__(self, model_id: str, status: str) -> None:
+    def __init__(self, model_id: str, status: str, why: str = "") -> None:
         super().__init__(
             f"Model is not running: {model_id}",
-            f"It is {status}. Press START on its row, or run: synapse start {model_id}",
+            f"It is {status}{why}. Press START on its row, or run: synapse start {model_id}",
         )
 
 

@@ -1,25 +1,71 @@
-"""In what shape an answer's error is, by the path that was asked."""
+"""In whose shape an answer's error is, by the path that was asked. Pure."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from synapse_engine.errors import SynapseError
 
+OLLAMA_PATHS = frozenset(
+    f"/api/{name}"
+    for name in "chat generate embed embeddings tags ps show version pull push create copy delete".split()
+)
 
-def is_openai(path: str) -> bool:
-    return path == "/v1" or path.startswith("/v1/")
+_ANTHROPIC_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
 
 
-def error_body(path: str, error: SynapseError) -> dict[str, Any]:
-    """OpenAI's shape under `/v1`, ours elsewhere."""
-    if not is_openai(path):
+class Dialect(StrEnum):
+    """Whose words a client speaks."""
+
+    OURS = "synapse"
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+    OLLAMA = "ollama"
+    LLAMA_SERVER = "llama-server"
+
+
+def dialect_of(path: str) -> Dialect:
+    if path == "/v1/messages" or path.startswith("/v1/messages/"):
+        return Dialect.ANTHROPIC
+    if path == "/v1" or path.startswith("/v1/"):
+        return Dialect.OPENAI
+    if path in OLLAMA_PATHS:
+        return Dialect.OLLAMA
+    return Dialect.OURS
+
+
+def error_body(dialect: Dialect, error: SynapseError) -> dict[str, Any]:
+    """The error as that dialect's clients expect it."""
+    text = f"{error.error}. {error.detail}"
+    if dialect is Dialect.ANTHROPIC:
+        kind = _ANTHROPIC_TYPES.get(error.status, "api_error" if error.status >= 500 else "invalid_request_error")
+        return {"type": "error", "error": {"type": kind, "message": text}}
+    if dialect is Dialect.OLLAMA:
+        return {"error": text}
+    if dialect is Dialect.OURS:
         return {"error": error.error, "detail": error.detail}
     kind = "invalid_request_error" if error.status < 500 else "server_error"
-    message = f"{error.error}. {error.detail}"
-    return {"error": {"message": message, "type": kind, "param": None, "code": error.code}}
+    return {"error": {"message": text, "type": kind, "param": None, "code": error.code}}
+
+
+def error_event(dialect: Dialect, error: SynapseError) -> bytes:
+    """The same as an event, for a stream that has begun."""
+    data = msgspec.json.encode(error_body(dialect, error))
+    return (b"event: error\n" if dialect is Dialect.ANTHROPIC else b"") + b"data: " + data + b"\n\n"
 
 
 def error_headers(error: SynapseError) -> dict[str, str]:
-    """A 503 says when to come back."""
-    return {"Retry-After": "1"} if error.status == 503 else {}
+    """Whoever was turned away for now is told when to come back, in seconds."""
+    return {"Retry-After": str(error.retry_after_seconds)} if error.status in (429, 503) else {}

@@ -1,0 +1,68 @@
+"""Which requests the relay takes, and where each says whom it is for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import parse_qsl, unquote
+
+from synapse_engine.errors import BadRequest
+from synapse_engine.gateway.dialect import Dialect
+
+UPSTREAM = b"/upstream/"
+
+
+class NamedBy(Enum):
+    """Where a request says which model it is for."""
+
+    BODY = "body"
+    QUERY = "query"
+    PATH = "path"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    dialect: Dialect
+    named_by: NamedBy
+
+
+_BY_BODY = {
+    Dialect.OPENAI: "/v1/chat/completions /v1/completions /v1/embeddings /v1/rerank /v1/reranking /v1/responses",
+    Dialect.ANTHROPIC: "/v1/messages /v1/messages/count_tokens",
+    Dialect.LLAMA_SERVER: "/chat/completions /completions /completion /responses /embeddings /embedding /rerank"
+    " /reranking /infill /tokenize /detokenize /apply-template",
+}
+_BY_QUERY = (b"/props", b"/slots")
+_IN_PATH = Endpoint(Dialect.OPENAI, NamedBy.PATH)
+_IN_QUERY = Endpoint(Dialect.LLAMA_SERVER, NamedBy.QUERY)
+
+ENDPOINTS: dict[tuple[bytes, bytes], Endpoint] = {
+    (b"POST", path.encode()): Endpoint(dialect, NamedBy.BODY)
+    for dialect, paths in _BY_BODY.items()
+    for path in paths.split()
+} | {(b"GET", path): _IN_QUERY for path in _BY_QUERY}
+
+
+def find_endpoint(method: bytes, url: bytes) -> Endpoint | None:
+    """None where the request is not the relay's."""
+    path = url.partition(b"?")[0]
+    endpoint = ENDPOINTS.get((method, path))
+    if endpoint is None and path.startswith(UPSTREAM) and method not in (b"OPTIONS", b"CONNECT"):
+        return _IN_PATH
+    return endpoint
+
+
+def name_in_query(url: bytes) -> str | None:
+    query = url.partition(b"?")[2].decode("latin-1")
+    return dict(parse_qsl(query)).get("model")
+
+
+def name_and_path(url: bytes) -> tuple[str, bytes]:
+    """`/upstream/NAME/rest?query` -> the name and `/rest?query`. A name with slashes has them as %2F.
+
+    Raises BadRequest.
+    """
+    name, slash, rest = url.removeprefix(UPSTREAM).partition(b"/")
+    if not name:
+        raise BadRequest("No model named", "The path is /upstream/MODEL/... with a name of GET /v1/models.")
+    return unquote(name.decode("latin-1")), slash + rest or b"/"

@@ -1,0 +1,377 @@
+"""One request through the relay: read, named, seated, sent, answered; in callbacks, as bytes come and go.
+
+It never waits itself. Where the model is ready and free, everything happens as the bytes arrive; else a task
+waits for a seat. A client that leaves ends all of it, upstream too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from synapse_engine.errors import SynapseError, UpstreamFailed
+from synapse_engine.gateway.activity import Call, Outcome, Stage
+from synapse_engine.gateway.body import Body
+from synapse_engine.gateway.dialect import Dialect, error_body, error_event, error_headers
+from synapse_engine.gateway.endpoints import Endpoint, NamedBy, name_and_path, name_in_query
+from synapse_engine.gateway.headers import answer_headers, one_value, request_head
+from synapse_engine.gateway.lines import Asker, Seat
+from synapse_engine.gateway.names import Target
+from synapse_engine.gateway.upstream import Connection, Headers
+
+if TYPE_CHECKING:
+    from synapse_engine.gateway.gateway import Gateway
+    from synapse_engine.gateway.protocol import GatewayProtocol
+
+TAIL_BYTES = 4096
+CHUNKS_END = b"0\r\n\r\n"
+PRIORITIES = {b"high": 0, b"normal": 1, b"low": 2}
+STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
+    b"transfer-encoding: chunked\r\n"
+)
+
+
+class Exchange:
+    """Stands where uvicorn has a request-response cycle of its own; the first attributes are for its eyes."""
+
+    message_event = asyncio.Event()
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        client: GatewayProtocol,
+        endpoint: Endpoint,
+        method: bytes,
+        url: bytes,
+        headers: Headers,
+        *,
+        keep_alive: bool,
+        is_old: bool,
+    ) -> None:
+        self.keep_alive = keep_alive
+        self.response_complete = False
+        self.disconnected = False
+        self._gateway = gateway
+        self._client = client
+        self._endpoint = endpoint
+        self._method = method
+        self._url = url
+        self._headers = headers
+        self._is_old = is_old
+        self._body = Body(gateway.spool_folder, gateway.body_max_bytes)
+        self._problem: SynapseError | None = None
+        self._is_begun = False
+        self._is_asked = False
+        self._has_head = False
+        self._is_chunked = False
+        self._is_stream = False
+        self._has_retried = False
+        self._out: list[bytes] = []
+        self._seat: Seat | None = None
+        self._upstream: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._call: Call
+
+    # Of the client's connection: the request.
+
+    def begin(self) -> None:
+        """Its turn has come: every answer before it is written."""
+        self._is_begun = True
+        self._call = self._gateway.activity.begin(
+            self._url.partition(b"?")[0].decode("latin-1"),
+            self._endpoint.dialect,
+            self._client_name(),
+            self.cancel,
+        )
+        try:
+            self._gateway.check(self._headers)
+            self._check_announced()
+        except SynapseError as error:
+            self.refuse(error)
+            return
+        if self._problem is not None:
+            self.refuse(self._problem)
+        elif self._is_asked:
+            self._go_on()
+        elif self._client.expect_100_continue:
+            self._client.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def feed(self, data: bytes) -> None:
+        if self.response_complete or self._problem is not None:
+            return
+        try:
+            self._body.feed(data)
+        except SynapseError as error:
+            self._problem = error
+            if self._is_begun:
+                self.refuse(error)
+
+    def is_asked(self) -> None:
+        """The request is here as a whole."""
+        self._is_asked = True
+        if self._is_begun and not self.response_complete:
+            self._go_on()
+
+    def client_left(self) -> None:
+        self.disconnected = True
+        if self._is_begun and not self.response_complete:
+            self._finish(Outcome.CLIENT_LEFT)
+        self._body.close()
+
+    def client_is_slow(self) -> None:
+        if self._upstream is not None:
+            self._upstream.pause()
+
+    def client_keeps_up(self) -> None:
+        if self._upstream is not None:
+            self._upstream.resume()
+
+    # Of whoever looks at what is under way.
+
+    def cancel(self) -> None:
+        """End it for somebody else than its client, who sees its answer cut."""
+        if not self.response_complete:
+            self._finish(Outcome.CANCELLED)
+            self._client.transport.abort()
+
+    # Of the upstream connection: the answer.
+
+    def answer_begins(self, status: int, reason: bytes, headers: Headers, length: int | None) -> None:
+        self._call.status = status
+        self._call.stage = Stage.ANSWERING
+        if self._has_head:
+            if status != 200:
+                self._call.error = f"The server answered {status}"
+            return
+        self._has_head = True
+        self._is_stream = b"event-stream" in one_value(headers, b"content-type")
+        out = self._out
+        out.append(STATUS_LINES.get(status) or b"HTTP/1.1 %d %s\r\n" % (status, reason))
+        out.append(answer_headers(headers, self._common_headers()))
+        if length is not None:
+            if length or status not in (204, 304):
+                out.append(b"content-length: %d\r\n" % self._told_length(length, headers))
+        elif self._is_old:
+            self.keep_alive = False
+        else:
+            self._is_chunked = True
+            out.append(b"transfer-encoding: chunked\r\n")
+        if not self.keep_alive:
+            out.append(b"connection: close\r\n")
+        elif self._is_old:
+            out.append(b"connection: keep-alive\r\n")
+        out.append(b"\r\n")
+
+    def answer_goes_on(self, data: bytes) -> None:
+        call = self._call
+        if call.first_byte is None:
+            call.first_byte = time.monotonic()
+        call.bytes_out += len(data)
+        call.tail = data[-TAIL_BYTES:] if len(data) >= TAIL_BYTES else (call.tail + data)[-TAIL_BYTES:]
+        if self._is_chunked:
+            self._out.append(b"%x\r\n%b\r\n" % (len(data), data))
+        else:
+            self._out.append(data)
+
+    def answer_ends(self) -> None:
+        self._upstream = None
+        if self._is_chunked:
+            self._out.append(CHUNKS_END)
+        self._write()
+        self._finish(Outcome.ERROR if (self._call.status or 0) >= 400 else Outcome.OK)
+        self._leave()
+
+    def answer_fails(self, error: UpstreamFailed, is_stale: bool) -> None:
+        self._upstream = None
+        if is_stale and not self._has_retried and self._seat is not None:
+            # It was closed in the moment when it was used again, so nobody has read the request.
+            self._has_retried = True
+            self._task = asyncio.create_task(self._send_on_new(self._seat), name="ask again")
+        else:
+            self._fail(error, Outcome.SERVER_LOST)
+
+    def has_read(self) -> None:
+        self._write()
+
+    # Its own way.
+
+    def refuse(self, error: SynapseError) -> None:
+        """Answer with an error of ours."""
+        self._fail(error, Outcome.REFUSED)
+
+    def _go_on(self) -> None:
+        """Find whom it is for, and a seat there: at once, or in a task that waits."""
+        try:
+            target = self._read_target()
+            seat = self._gateway.lines.seat_now(target, self._asker())
+        except SynapseError as error:
+            self.refuse(error)
+            return
+        if seat is None:
+            self._task = asyncio.create_task(self._wait(target), name="waiting request")
+        else:
+            self._send(seat)
+
+    def _read_target(self) -> Target:
+        named_by, call = self._endpoint.named_by, self._call
+        call.bytes_in = self._body.size
+        if named_by is NamedBy.BODY:
+            asked = self._body.asked()
+            name, call.is_stream = asked.model, asked.stream is True
+        elif named_by is NamedBy.QUERY:
+            name = name_in_query(self._url)
+        else:
+            name, self._url = name_and_path(self._url)
+        call.asked = name or ""
+        target = self._gateway.names.find(name, self._body, self._endpoint.dialect)
+        if target.changes is not None:
+            self._body.replace(target.changes(self._body.whole(), self._url))
+        return target
+
+    async def _wait(self, target: Target) -> None:
+        began = time.monotonic()
+        news = asyncio.create_task(self._tell_news(target)) if self._wants_news() else None
+        try:
+            seat = await self._gateway.lines.seat(target, self._asker())
+        except SynapseError as error:
+            self.refuse(error)
+            return
+        finally:
+            if news is not None:
+                news.cancel()
+        self._call.load_seconds = min(seat.load_seconds, time.monotonic() - began)
+        self._send(seat)
+
+    def _send(self, seat: Seat) -> None:
+        self._seat = seat
+        call = self._call
+        call.seated, call.stage = time.monotonic(), Stage.SENT
+        call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, seat.variant
+        connection = self._gateway.pool.take(seat.place)
+        if connection is None:
+            self._task = asyncio.create_task(self._send_on_new(seat), name="connecting request")
+        else:
+            self._ask(connection, seat)
+
+    async def _send_on_new(self, seat: Seat) -> None:
+        try:
+            connection = await self._gateway.pool.connect(seat.place)
+        except UpstreamFailed as error:
+            self._fail(error, Outcome.SERVER_LOST)
+            return
+        self._ask(connection, seat)
+
+    def _ask(self, connection: Connection, seat: Seat) -> None:
+        self._upstream = connection
+        head = request_head(self._method, seat.place, self._url, self._headers, self._body.size)
+        connection.ask(self, head, self._body.pieces(), expects_no_body=self._method == b"HEAD")
+        if self._client.flow.write_paused:
+            connection.pause()
+
+    async def _tell_news(self, target: Target) -> None:
+        """While the model loads, a client that asked for a stream is told so; its answer is then under way."""
+        async for line in self._gateway.news.tell(target, self._endpoint.dialect):
+            if not self._has_head:
+                self._has_head = self._is_stream = True
+                self._is_chunked = not self._is_old
+                head = STREAM_HEAD if self._is_chunked else STREAM_HEAD.replace(b"transfer-encoding: chunked\r\n", b"")
+                self.keep_alive = self.keep_alive and self._is_chunked
+                close = b"" if self.keep_alive else b"connection: close\r\n"
+                self._out += [head, self._common_headers(), close, b"\r\n"]
+            self._out.append(b"%x\r\n%b\r\n" % (len(line), line) if self._is_chunked else line)
+            self._write()
+
+    def _wants_news(self) -> bool:
+        return self._call.is_stream and self._endpoint.dialect in (Dialect.OPENAI, Dialect.ANTHROPIC)
+
+    def _fail(self, error: SynapseError, outcome: Outcome) -> None:
+        """Say so in the dialect's shape: as the answer, or as the last event of a stream, which is then cut."""
+        if self.response_complete:
+            return
+        self._call.error = str(error)
+        dialect = self._endpoint.dialect
+        if not self._has_head:
+            self._call.status = error.status
+            self.keep_alive = self.keep_alive and self._is_asked
+            self._out = [plain_answer(dialect, error, (), self._common_headers(), self.keep_alive, self._method)]
+            self._write()
+            self._finish(outcome)
+            self._leave()
+            return
+        if self._is_stream:
+            event = error_event(dialect, error)
+            self._out.append(b"%x\r\n%b\r\n" % (len(event), event) if self._is_chunked else event)
+        self._write()
+        self._finish(outcome)
+        # Without the end that a whole answer has, so that nobody takes it for one.
+        self._client.transport.close()
+
+    def _finish(self, outcome: Outcome) -> None:
+        """Give everything back."""
+        self.response_complete = True
+        if self._upstream is not None:
+            self._upstream.abort()
+            self._upstream = None
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+        if self._seat is not None:
+            self._seat.release()
+            self._seat = None
+        self._body.close()
+        self._gateway.activity.end(self._call, outcome)
+
+    def _leave(self) -> None:
+        self._client.exchange_ends(may_keep=self.keep_alive, is_unread=not self._is_asked)
+
+    def _write(self) -> None:
+        out, self._out = self._out, []
+        if out and not self.disconnected:
+            self._client.transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def _check_announced(self) -> None:
+        """A body that says that it is too large is refused before it is sent."""
+        announced = one_value(self._headers, b"content-length")
+        if announced and int(announced) > self._gateway.body_max_bytes:
+            raise self._gateway.too_large()
+
+    def _told_length(self, length: int, headers: Headers) -> int:
+        """To a HEAD the length that a GET's body would have."""
+        return int(one_value(headers, b"content-length") or length) if self._method == b"HEAD" else length
+
+    def _asker(self) -> Asker:
+        priority = PRIORITIES.get(one_value(self._headers, b"x-synapse-priority").lower(), 1)
+        return Asker(self._call.client, priority)
+
+    def _client_name(self) -> str:
+        """Whom fairness counts as one: an address and a program on it."""
+        host = self._client.client[0] if self._client.client else ""
+        return f"{host} {one_value(self._headers, b'user-agent').decode('latin-1')[:80]}".rstrip()
+
+    def _common_headers(self) -> bytes:
+        return self._gateway.common_headers(self._client.server_state.default_headers, self._headers)
+
+
+def plain_answer(
+    dialect: Dialect,
+    error: SynapseError,
+    default_headers: Iterable[tuple[bytes, bytes]] = (),
+    common_headers: bytes = b"",
+    keep_alive: bool = False,
+    method: bytes = b"",
+) -> bytes:
+    """A whole answer that is an error of ours."""
+    body = msgspec.json.encode(error_body(dialect, error))
+    lines = [b"%b: %b\r\n" % header for header in default_headers]
+    lines += [f"{name}: {value}\r\n".encode() for name, value in error_headers(error).items()]
+    if not keep_alive:
+        lines.append(b"connection: close\r\n")
+    status = STATUS_LINES[error.status]
+    head = status + common_headers + b"".join(lines) + b"content-type: application/json\r\n"
+    return head + b"content-length: %d\r\n\r\n" % len(body) + (b"" if method == b"HEAD" else body)

@@ -1,0 +1,277 @@
+"""Connections to servers: one request at a time on each, kept for the next where both ends are clean."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import httptools
+
+from synapse_engine.errors import UpstreamFailed
+
+CONNECT_SECONDS = 5.0
+# llama-server closes an idle connection after 5 s; a request sent in that moment would be lost.
+KEEP_SECONDS = 4.0
+HEAD_BYTES = 1 << 16
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server is reached, and as whom. Another start of a model is another place: its key is new.
+
+    prefix: before every path. headers: whole lines that name host and key.
+    """
+
+    host: str
+    port: int
+    headers: bytes
+    prefix: bytes = b""
+    tls: ssl.SSLContext | None = None
+
+
+class Answering(Protocol):
+    """Who has asked, and is told the answer as it comes."""
+
+    def answer_begins(self, status: int, reason: bytes, headers: Headers, length: int | None) -> None:
+        """length: of the body in bytes; None where only its end will tell."""
+
+    def answer_goes_on(self, data: bytes) -> None: ...
+
+    def answer_ends(self) -> None: ...
+
+    def answer_fails(self, error: UpstreamFailed, is_stale: bool) -> None:
+        """is_stale: a kept connection was closed before a byte came: ask again on a new one."""
+
+    def has_read(self) -> None:
+        """All that came at once has been told."""
+
+
+class Connection(asyncio.Protocol):
+    """One to a server. A connection that did anything unexpected is never used again."""
+
+    def __init__(self, pool: Pool, place: Place) -> None:
+        self._pool = pool
+        self._place = place
+        self._asker: Answering | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self._pieces: Iterator[bytes] | None = None
+        self._may_write = True
+        self._is_kept = False
+        self._idle_since = 0.0
+        self._expects_no_body = False
+        self._head_bytes = 0
+        self._reset()
+
+    # Of the asker.
+
+    def ask(self, asker: Answering, head: bytes, pieces: Iterator[bytes], *, expects_no_body: bool) -> None:
+        """Send a request: its head, then its body as fast as the server takes it."""
+        self._asker = asker
+        self._pieces = pieces
+        self._expects_no_body = expects_no_body
+        self._reset()
+        first = next(pieces, b"")
+        self._transport.write(head + first if len(first) < HEAD_BYTES else head)
+        if len(first) >= HEAD_BYTES:
+            self._transport.write(first)
+        self._send_on()
+
+    def pause(self) -> None:
+        """The asker cannot take more for now."""
+        self._transport.pause_reading()
+
+    def resume(self) -> None:
+        self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """The asker wants no more: the server sees that its client has left."""
+        self._asker = None
+        self._transport.abort()
+
+    # Of the pool.
+
+    def is_fresh(self) -> bool:
+        return not self._transport.is_closing() and time.monotonic() - self._idle_since < KEEP_SECONDS
+
+    # Of the transport.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._pool.forget(self._place, self)
+        asker, self._asker = self._asker, None
+        if asker is None:
+            return
+        if self._is_until_close and error is None:
+            asker.answer_ends()
+            return
+        is_stale = self._is_kept and not self._head_bytes
+        asker.answer_fails(UpstreamFailed(_explain(error, self._has_begun)), is_stale)
+
+    def data_received(self, data: bytes) -> None:
+        asker = self._asker
+        if asker is None:
+            self._transport.abort()
+            return
+        if not self._has_begun:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._break(f"Its answer is not HTTP: {error}")
+            return
+        if not self._has_begun and self._head_bytes > HEAD_BYTES:
+            self._break(f"The head of its answer has more than {HEAD_BYTES} bytes")
+        elif self._is_complete:
+            self._end(asker)
+        else:
+            asker.has_read()
+
+    def pause_writing(self) -> None:
+        self._may_write = False
+
+    def resume_writing(self) -> None:
+        self._may_write = True
+        self._send_on()
+
+    # Of the parser. An answer's end is told only once all that came with it has been looked at: whatever
+    # follows it is nobody's answer.
+
+    def on_message_begin(self) -> None:
+        self._is_clean = not self._is_complete
+
+    def on_status(self, reason: bytes) -> None:
+        self._reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        self._is_interim = 100 <= status < 200
+        if self._is_interim or self._is_complete or self._asker is None:
+            return
+        self._has_begun = True
+        length = self._body_length(status)
+        self._is_until_close = length is None and not self._is_chunked()
+        self._asker.answer_begins(status, self._reason, self._headers, length)
+        if self._expects_no_body:
+            # The parser would wait for the body that such an answer describes and does not have.
+            self._is_complete, self._is_clean = True, False
+
+    def on_body(self, data: bytes) -> None:
+        if self._asker is not None and not self._is_complete:
+            self._asker.answer_goes_on(data)
+
+    def on_message_complete(self) -> None:
+        if self._is_interim:
+            self._reset()
+        else:
+            self._is_complete = True
+            self._is_clean = self._is_clean and self._parser.should_keep_alive() and self._pieces is None
+
+    # Its own.
+
+    def _reset(self) -> None:
+        self._reason = b""
+        self._headers: Headers = []
+        self._has_begun = False
+        self._is_interim = False
+        self._is_until_close = False
+        self._is_complete = False
+        self._is_clean = True
+        self._head_bytes = 0
+
+    def _send_on(self) -> None:
+        while self._may_write and self._pieces is not None:
+            piece = next(self._pieces, None)
+            if piece is None:
+                self._pieces = None
+            else:
+                self._transport.write(piece)
+
+    def _body_length(self, status: int) -> int | None:
+        if self._expects_no_body or status in (204, 304):
+            return 0
+        if self._is_chunked():
+            return None
+        return next((int(value) for name, value in self._headers if name == b"content-length"), None)
+
+    def _is_chunked(self) -> bool:
+        return any(name == b"transfer-encoding" for name, value in self._headers)
+
+    def _end(self, asker: Answering) -> None:
+        self._asker = None
+        if self._is_clean:
+            self._is_kept = True
+            self._idle_since = time.monotonic()
+            self._pool.keep(self._place, self)
+        else:
+            self._transport.abort()
+        asker.answer_ends()
+
+    def _break(self, reason: str) -> None:
+        asker, self._asker = self._asker, None
+        self._transport.abort()
+        if asker is not None:
+            asker.answer_fails(UpstreamFailed(reason), is_stale=False)
+
+
+class Pool:
+    """Connections that wait for a request, by place; the one that came back last goes first."""
+
+    def __init__(self) -> None:
+        self._idle: dict[Place, list[Connection]] = {}
+        self._is_closed = False
+
+    def take(self, place: Place) -> Connection | None:
+        """One that is ready, or None."""
+        waiting = self._idle.get(place)
+        while waiting:
+            connection = waiting.pop()
+            if connection.is_fresh():
+                return connection
+            connection.abort()
+        return None
+
+    async def connect(self, place: Place) -> Connection:
+        """A new one. Raises UpstreamFailed."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self, place), place.host, place.port, ssl=place.tls
+                )
+        except TimeoutError as error:
+            raise UpstreamFailed(f"No connection in {CONNECT_SECONDS:.0f} s") from error
+        except OSError as error:
+            raise UpstreamFailed(error.strerror or str(error)) from error
+        return connection
+
+    def keep(self, place: Place, connection: Connection) -> None:
+        self._idle.setdefault(place, []).append(connection)
+
+    def forget(self, place: Place, connection: Connection) -> None:
+        waiting = self._idle.get(place)
+        if waiting and connection in waiting:
+            waiting.remove(connection)
+        if not waiting:
+            self._idle.pop(place, None)
+
+    def close(self) -> None:
+        for connections in list(self._idle.values()):
+            for connection in list(connections):
+                connection.abort()
+
+
+def _explain(error: Exception | None, has_begun: bool) -> str:
+    when = "in the midst of its answer" if has_begun else "before it answered"
+    return f"It closed the connection {when}" + (f" ({error})" if error else "")
