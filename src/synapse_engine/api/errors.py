@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from synapse_engine.api.wire.base import ErrorBody
 from synapse_engine.errors import SynapseError
-from synapse_engine.gateway.dialect import error_body, error_headers
+from synapse_engine.gateway.dialect import dialect_of, error_body, error_headers
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def documented_stream(events: type[BaseModel], *statuses: int) -> dict[int | str
 
 
 def answer(path: str, error: SynapseError) -> JSONResponse:
-    return JSONResponse(error_body(path, error), status_code=error.status, headers=error_headers(error))
+    return JSONResponse(error_body(dialect_of(path), error), status_code=error.status, headers=error_headers(error))
 
 
 def install(app: FastAPI) -> None:

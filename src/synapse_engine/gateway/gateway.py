@@ -1,0 +1,62 @@
+"""What every request of the gateway works with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from synapse_engine.gateway.access import Access, Refused
+from synapse_engine.gateway.activity import Activity
+from synapse_engine.gateway.headers import lines_of
+from synapse_engine.gateway.lines import Lines
+from synapse_engine.gateway.names import Names
+from synapse_engine.gateway.news import News
+from synapse_engine.gateway.upstream import Pool
+from synapse_engine.settings import Settings
+
+
+class Gateway:
+    """Attributes to use: activity, names, lines, news, pool; spool_folder, for bodies too large for memory."""
+
+    def __init__(
+        self, settings: Settings, spool_folder: Path, activity: Activity, names: Names, lines: Lines, news: News
+    ) -> None:
+        self.activity = activity
+        self.names = names
+        self.lines = lines
+        self.news = news
+        self.pool = Pool()
+        self.spool_folder = spool_folder
+        self.body_max_bytes = settings.body_max_bytes
+        self._access = Access(settings)
+        self._default_headers: object = None
+        self._default_lines = b""
+        # Clients send the same few headers again and again.
+        self._refusal = lru_cache(maxsize=1024)(self._find_refusal)
+
+    def check(self, fields: dict[bytes, bytes]) -> None:
+        """Whether this client may come in. Raises Refused."""
+        get = fields.get
+        refusal = self._refusal(get(b"host"), get(b"origin"), get(b"authorization"), get(b"x-api-key"))
+        if refusal is not None:
+            raise refusal
+
+    def common_headers(self, default_headers: Iterable[tuple[bytes, bytes]], origin: bytes | None) -> bytes:
+        """Lines that every answer has, and for a foreign page's that it may be read."""
+        if default_headers is not self._default_headers:
+            self._default_headers, self._default_lines = default_headers, lines_of(default_headers)
+        if origin is None or origin.decode("latin-1") not in self._access.origins:
+            return self._default_lines
+        return b"%baccess-control-allow-origin: %b\r\nvary: Origin\r\n" % (self._default_lines, origin)
+
+    def _find_refusal(
+        self, host: bytes | None, origin: bytes | None, authorization: bytes | None, key: bytes | None
+    ) -> Refused | None:
+        given = {"host": host, "origin": origin, "authorization": authorization, "x-api-key": key}
+        headers = {name: value.decode("latin-1") for name, value in given.items() if value is not None}
+        try:
+            self._access.check("http", "/v1", headers)
+        except Refused as refusal:
+            return refusal
+        return None

@@ -1,0 +1,60 @@
+"""Which headers pass, either way. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from synapse_engine.gateway.upstream import Headers, Place
+
+# RFC 9110, 7.6.1: these belong to one connection, not to the message.
+HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer"
+    b" transfer-encoding upgrade".split()
+)
+# The server is told our key and its own host; it need not hear where a browser came from. The body is here
+# already, so there is nothing left to expect, and its size is known. Answers are wanted as they are: their
+# tails are read.
+NOT_FORWARDED = HOP_BY_HOP | frozenset(
+    b"host authorization x-api-key content-length origin cookie expect accept-encoding".split()
+)
+# Ours to say for the whole address, not the server's.
+NOT_RETURNED = HOP_BY_HOP | frozenset([b"server", b"date", b"content-length"])
+OF_THE_CONNECTION = frozenset([b"keep-alive", b"close", b""])
+WITH_BODY = frozenset([b"POST", b"PUT", b"PATCH"])
+
+
+def request_head(method: bytes, place: Place, url: bytes, headers: Headers, body_bytes: int) -> bytes:
+    """A request's head as the server is sent it."""
+    lines = [b"%b %b%b HTTP/1.1\r\n" % (method, place.prefix, url), place.headers]
+    dropped = _with_named(NOT_FORWARDED, headers)
+    lines += [b"%b: %b\r\n" % header for header in headers if header[0] not in dropped]
+    if body_bytes or method in WITH_BODY:
+        lines.append(b"content-length: %d\r\n" % body_bytes)
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+def answer_headers(headers: Headers) -> bytes:
+    """Those of an answer that the client is told: lines, without what frames the body."""
+    dropped = _with_named(NOT_RETURNED, headers)
+    return b"".join(
+        [
+            b"%b: %b\r\n" % header
+            for header in headers
+            if header[0] not in dropped and not header[0].startswith(b"access-control-")
+        ]
+    )
+
+
+def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def _with_named(unwanted: frozenset[bytes], headers: Headers) -> frozenset[bytes]:
+    """With those that `Connection` names."""
+    for name, value in headers:
+        if name == b"connection":
+            named = {word.strip().lower() for word in value.split(b",")} - OF_THE_CONNECTION
+            if named:
+                unwanted |= named
+    return unwanted

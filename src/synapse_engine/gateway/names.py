@@ -1,0 +1,122 @@
+"""From the name in a request to whom it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from synapse_engine.catalog.model import Kind, Tier
+from synapse_engine.catalog.registry import Entry, Registry
+from synapse_engine.errors import AmbiguousModelName, ModelNotFound
+from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.fleet.state import State
+from synapse_engine.gateway.body import Body
+from synapse_engine.gateway.dialect import Dialect
+from synapse_engine.gateway.variants import Variant, rewrite
+from synapse_engine.modes.complexity import weigh_question
+
+AUTO = "auto"
+LOADED = "loaded"
+TIER_NAMES = {tier.value: tier for tier in Tier}
+
+Change = Callable[[bytes, bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a name means: models of which any will do, the best first.
+
+    changes: makes the body that they are asked with, out of the client's and the path; None where that may
+    pass as it is.
+    """
+
+    model_ids: tuple[str, ...]
+    variant: str | None = None
+    changes: Change | None = None
+
+
+class Names:
+    """Every name that a request may use. What a plain name means is worked out once for each registry."""
+
+    def __init__(self, registry: Registry, fleet: Fleet) -> None:
+        self._registry = registry
+        self._fleet = fleet
+        self._entries: Mapping[str, Entry] | None = None
+        self._known: dict[str, Target] = {}
+        self._variants: dict[str, list[tuple[str, Variant]]] = {}
+
+    def find(self, name: str | None, body: Body, dialect: Dialect) -> Target:
+        """Raises ModelNotFound, AmbiguousModelName."""
+        if self._registry.entries is not self._entries:
+            self._learn(self._registry.entries)
+        known = self._known.get(name or LOADED)
+        if known is not None:
+            return known
+        name = (name or "").strip() or LOADED
+        if name == LOADED:
+            return self._loaded()
+        if name == AUTO:
+            return self._of_tier(weigh_question(body.whole()).tier)
+        if name in TIER_NAMES:
+            return self._of_tier(TIER_NAMES[name])
+        target = self._known[name] = self._named(name)
+        return target
+
+    def _learn(self, entries: Mapping[str, Entry]) -> None:
+        self._entries = entries
+        self._known = {}
+        self._variants = {}
+        for entry in entries.values():
+            for settings in entry.choices.settings.get("variants") or ():
+                variant = Variant.read(settings)
+                for spelled in (variant.name, f"{entry.model_id}:{variant.name}"):
+                    self._variants.setdefault(spelled.casefold(), []).append((entry.model_id, variant))
+
+    def _named(self, name: str) -> Target:
+        """A model's own name goes before a variant's, so that a variant cannot take a model away."""
+        try:
+            return Target(tuple(entry.model_id for entry in self._registry.resolve_all(name)))
+        except ModelNotFound:
+            matches = self._variants.get(name.casefold(), [])
+            if not matches:
+                raise
+        if len(matches) > 1:
+            raise AmbiguousModelName(name, sorted(f"{model_id}:{variant.name}" for model_id, variant in matches))
+        [(model_id, variant)] = matches
+        return Target((model_id,), variant.name, lambda body, path: rewrite(variant, body, path))
+
+    def _loaded(self) -> Target:
+        """The models that run, the one that was used last first; else those that are just coming."""
+        servers = self._fleet.servers.values()
+        for states in ({State.READY}, {State.QUEUED, State.STARTING}):
+            found = [server for server in servers if server.state in states]
+            if found:
+                found.sort(key=lambda server: (bool(server.leases.held), server.leases.idle_since), reverse=True)
+                return Target((found[0].model_id,))
+        raise ModelNotFound.named("loaded", "No model is loaded. Name one of GET /v1/models, or START one.")
+
+    def _of_tier(self, tier: Tier) -> Target:
+        """Chat models of a tier: those that run, then those that a request may start, the largest first."""
+        chat = [entry for entry in self._registry.entries.values() if entry.model.kind is Kind.CHAT]
+        ready = [entry for entry in chat if self._is_ready(entry)]
+        may_start = [entry for entry in chat if self._fleet.may_start(entry)]
+        for candidates in _by_nearness(tier, ready, may_start):
+            if candidates:
+                return Target(tuple(entry.model_id for entry in sorted(candidates, key=_largest_first)))
+        raise ModelNotFound.named(
+            tier.value, f"No chat model of tier {tier.value} runs or may be started: enable or START one."
+        )
+
+    def _is_ready(self, entry: Entry) -> bool:
+        server = self._fleet.servers.get(entry.model_id)
+        return server is not None and server.state is State.READY
+
+
+def _by_nearness(tier: Tier, ready: Sequence[Entry], may_start: Sequence[Entry]) -> Iterable[list[Entry]]:
+    yield [entry for entry in ready if entry.tier is tier]
+    yield [entry for entry in may_start if entry.tier is tier]
+
+
+def _largest_first(entry: Entry) -> tuple[float, Any]:
+    return -(entry.model.size_b or 0.0), entry.model_id
