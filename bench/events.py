@@ -54,7 +54,9 @@ async def measure(folder: Path, seconds: float) -> list[float]:
     settings = Settings(port=free_port(), data_dir=folder, scan_defaults=False)
     with listen(settings) as listener:
         async with wire(settings, DataFolder(folder)) as (services, application):
-            serving = asyncio.create_task(http_server(application).serve(sockets=[listener]))
+            serving = asyncio.create_task(
+                http_server(application, services.gateway).serve(sockets=[listener])
+            )
             servers = await invent(services)
             ours, theirs = multiprocessing.Pipe()
             clients = multiprocessing.Process(target=hear, args=(settings.port, theirs))

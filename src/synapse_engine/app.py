@@ -32,7 +32,14 @@ from synapse_engine.fleet.life import Limits
 from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.restarts import RestartLimits
 from synapse_engine.fleet.server import Server
+from synapse_engine.gateway.activity import Activity
+from synapse_engine.gateway.gateway import Gateway
+from synapse_engine.gateway.lines import Lines
+from synapse_engine.gateway.names import Names
+from synapse_engine.gateway.news import News
 from synapse_engine.gateway.openai import openai_router
+from synapse_engine.gateway.protocol import protocol_class
+from synapse_engine.gateway.waking import Waking
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import LocalLauncher, port_holder
 from synapse_engine.launch.logs import Logs
@@ -68,7 +75,7 @@ async def _serve(
     settings: Settings, folder: DataFolder, listener: socket.socket, on_listening: Callable[[], None]
 ) -> None:
     async with wire(settings, folder) as (services, application):
-        server = http_server(application)
+        server = http_server(application, services.gateway)
         on_listening()
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
         booting = asyncio.create_task(boot(services), name="boot")
@@ -107,6 +114,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
     def on_change(server: Server) -> None:
         live.changes.server(server.model_id)
         counts.see(server.model_id, server.state)
+        gateway.lines.follow(server)
 
     registry = Registry.open(folder.registry, live.changes.some_models)
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=UPSTREAM_KEEP_ALIVE_SECONDS)
@@ -134,6 +142,8 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             idle_stop_seconds=settings.idle_stop_seconds,
             on_change=on_change,
         )
+        waking = Waking(fleet)
+        gateway = wire_gateway(settings, folder, registry, fleet, waking)
         services = Services(
             settings=settings,
             folder=folder,
@@ -145,6 +155,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             live=live,
             logs=logs,
             counts=counts,
+            gateway=gateway,
         )
         work = (
             lambda: tell(services),
@@ -154,13 +165,32 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
         )
         tasks = [asyncio.create_task(_keep_up(each)) for each in work]
         try:
-            yield services, build_application(services, openai_router(registry, fleet, session))
+            yield services, build_application(services, openai_router(registry, fleet))
         finally:
+            await waking.close()
+            gateway.pool.close()
             live.bus.close()
             for task in tasks:
                 task.cancel()
             # After a graceful end nothing is left to let go of; after a defect the models stay loaded.
             await fleet.let_go(0.0)
+
+
+def wire_gateway(
+    settings: Settings, folder: DataFolder, registry: Registry, fleet: Fleet, waking: Waking
+) -> Gateway:
+    folder.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lines = Lines(
+        registry,
+        fleet,
+        waking.wake,
+        on_demand=settings.on_demand,
+        queue_max=settings.queue_max,
+        queue_seconds=settings.queue_seconds,
+    )
+    names = Names(registry, fleet, on_demand=settings.on_demand)
+    news = News(fleet, settings.loading_news)
+    return Gateway(settings, folder.spool, Activity(), names, lines, news)
 
 
 def places_to_load(cores: int) -> int:
@@ -269,7 +299,7 @@ async def _until_ended(services: Services, serving: asyncio.Task[None], booting:
     await asyncio.wait({booting, end, hurry})
 
 
-def http_server(application: FastAPI) -> uvicorn.Server:
+def http_server(application: FastAPI, gateway: Gateway) -> uvicorn.Server:
     """What speaks HTTP for the application; it is handed its socket, and told when to end."""
     return _Server(
         uvicorn.Config(
@@ -278,7 +308,7 @@ def http_server(application: FastAPI) -> uvicorn.Server:
             access_log=False,
             lifespan="off",
             ws="none",
-            http="httptools",
+            http=protocol_class(gateway),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=CLOSE_CONNECTIONS_SECONDS,
         )

@@ -37,6 +37,7 @@ class DataFolder:
         self.journal = root / "journal"
         self.loading = root / "loading.json"
         self.store = root / "synapse.db"
+        self.spool = root / "spool"
         self._lock = root / "lock"
 
     @contextmanager

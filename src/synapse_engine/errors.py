@@ -58,8 +58,8 @@ class ModelNotFound(SynapseError):
     code = "model_not_found"
     status = 404
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"Model not found: {name}", "Model does not exist in registry")
+    def __init__(self, name: str, detail: str = "Model does not exist in registry") -> None:
+        super().__init__(f"Model not found: {name}", detail)
 
 
 class ModelFileMissing(SynapseError):
@@ -108,7 +108,8 @@ class BodyTooLarge(SynapseError):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(
-            "The body is too large", f"It may have {limit_bytes // 1_000_000} MB; SYNAPSE_BODY_MAX_MB sets that."
+            "The body is too large",
+            f"It may have {limit_bytes // 1_000_000} MB; SYNAPSE_BODY_MAX_MB sets that.",
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
@@ -149,6 +149,21 @@ class Settings(BaseSettings):
     log_max_mb: float = _setting(
         "SYNAPSE_LOG_MAX_MB", 16, "How much of each server's log is kept, in MB (10^6 bytes).", gt=0
     )
+    on_demand: bool = _setting("SYNAPSE_ON_DEMAND", True, "Requests may start enabled models.")
+    queue_max: int = _setting(
+        "SYNAPSE_QUEUE_MAX", 256, "How many requests may wait for a model; four times as many in all.", ge=0
+    )
+    queue_seconds: float = _setting(
+        "SYNAPSE_QUEUE_SECONDS", 300, "How long a request waits for its model, at most.", gt=0
+    )
+    loading_news: Literal["comments", "reasoning", "off"] = _setting(
+        "SYNAPSE_LOADING_NEWS",
+        "comments",
+        "What a stream is told while its model loads: comments, which clients skip, reasoning text, or off.",
+    )
+    body_max_mb: float = _setting(
+        "SYNAPSE_BODY_MAX_MB", 512, "How large a request to a model may be, in MB (10^6 bytes).", gt=0
+    )
     refresh_seconds: float = _setting(
         "SYNAPSE_REFRESH_SECONDS", 30, "How often the page asks for the registry by itself.", gt=0
     )
@@ -161,6 +176,10 @@ class Settings(BaseSettings):
     @property
     def memory_limit_bytes(self) -> int | None:
         return None if self.memory_limit_mb is None else int(self.memory_limit_mb * 1e6)
+
+    @property
+    def body_max_bytes(self) -> int:
+        return int(self.body_max_mb * 1e6)
 
     @property
     def log_max_bytes(self) -> int:

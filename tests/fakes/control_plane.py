@@ -99,7 +99,7 @@ async def open_control_plane(
     )
     with listen(chosen) as listener:
         async with wire(chosen, DataFolder(chosen.data_dir)) as (services, application):
-            server = http_server(application)
+            server = http_server(application, services.gateway)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             address = f"http://127.0.0.1:{chosen.port}"
             async with httpx.AsyncClient(base_url=address, timeout=15, trust_env=False) as http:

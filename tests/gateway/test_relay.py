@@ -20,7 +20,8 @@ CHAT = "/v1/chat/completions"
 async def words(response: httpx.Response) -> AsyncIterator[Any]:
     async for line in response.aiter_lines():
         if line.startswith("data: ") and line != "data: [DONE]":
-            yield json.loads(line.removeprefix("data: "))["word"]
+            data = json.loads(line.removeprefix("data: "))
+            yield data["word"] if "word" in data else data["error"]["code"]
 
 
 def active(plane: ControlPlane, model_id: str) -> int:
@@ -159,6 +160,7 @@ async def test_a_server_that_breaks_off_cuts_the_answer_too(plane: ControlPlane)
         answer = words(response)
         await anext(answer)
         actor.tell("cut")
+        assert await anext(answer) == "upstream_failed"
         with pytest.raises(httpx.RemoteProtocolError):
             await anext(answer)
     await until(lambda: active(plane, model_id) == 0)
@@ -171,6 +173,7 @@ async def test_a_server_that_dies_within_an_answer_cuts_it_and_is_failed(plane: 
         answer = words(response)
         await anext(answer)
         actor.die(1)
+        assert await anext(answer) == "upstream_failed"
         with pytest.raises(httpx.RemoteProtocolError):
             await anext(answer)
     await until(lambda: plane.services.fleet.servers[model_id].state == "failed")
@@ -210,6 +213,7 @@ async def test_stop_now_cuts_a_stream(plane: ControlPlane) -> None:
         answer = words(response)
         await anext(answer)
         await plane.post(f"/api/models/servers/{model_id}/stop?now=true")
+        assert await anext(answer) == "upstream_failed"
         with pytest.raises(httpx.RemoteProtocolError):
             await anext(answer)
 

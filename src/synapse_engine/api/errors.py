@@ -46,7 +46,9 @@ def documented_stream(events: type[BaseModel], *statuses: int) -> dict[int | str
 
 
 def answer(path: str, error: SynapseError) -> JSONResponse:
-    return JSONResponse(error_body(dialect_of(path), error), status_code=error.status, headers=error_headers(error))
+    return JSONResponse(
+        error_body(dialect_of(path), error), status_code=error.status, headers=error_headers(error)
+    )
 
 
 def install(app: FastAPI) -> None:

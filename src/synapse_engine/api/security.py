@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from synapse_engine.api.errors import answer
-from synapse_engine.gateway import access
 from synapse_engine.gateway.access import Access, Refused
 from synapse_engine.settings import Settings
 
@@ -25,8 +22,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
-            headers = cast(access.Headers, Headers(scope=scope))
-            self._access.check(scope["scheme"], scope["path"], headers)
+            self._access.check(scope["scheme"], scope["path"], Headers(scope=scope))
         except Refused as refusal:
             await answer(scope["path"], refusal)(scope, receive, send)
             return

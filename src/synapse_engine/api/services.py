@@ -12,6 +12,7 @@ from synapse_engine.catalog.scanner import Scanner
 from synapse_engine.datafolder import DataFolder
 from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.logs import Logs
 from synapse_engine.metrics import ServerCounts
@@ -48,6 +49,7 @@ class Services:
     live: Live
     logs: Logs
     counts: ServerCounts
+    gateway: Gateway
 
 
 def _services(request: Request) -> Services:

@@ -37,17 +37,33 @@ class Lookup:
 
         Raises ModelNotFound, and AmbiguousModelName with the ids it could mean.
         """
+        candidates, _ = self._find(name)
+        if len(candidates) > 1:
+            raise _ambiguous(name, candidates)
+        return candidates[0]
+
+    def resolve_all(self, name: str) -> list[Entry]:
+        """The same for who takes any of several: models may share an alias, and any other name means one."""
+        candidates, is_alias = self._find(name)
+        if len(candidates) > 1 and not is_alias:
+            raise _ambiguous(name, candidates)
+        return candidates
+
+    def _find(self, name: str) -> tuple[list[Entry], bool]:
+        """Whom it can mean, and whether it is an alias. Raises ModelNotFound."""
         if name in self.entries:
-            return self.entries[name]
+            return [self.entries[name]], False
         wanted = name.strip().casefold()
         for index in self._by_name:
             matches = index.get(wanted, [])
             candidates = [entry for entry in matches if not entry.missing] or matches
-            if len(candidates) > 1:
-                raise AmbiguousModelName(name, sorted(entry.model_id for entry in candidates))
             if candidates:
-                return candidates[0]
+                return candidates, index is self._by_name[0]
         raise ModelNotFound(name)
+
+
+def _ambiguous(name: str, candidates: Iterable[Entry]) -> AmbiguousModelName:
+    return AmbiguousModelName(name, sorted(entry.model_id for entry in candidates))
 
 
 def _names(entry: Entry) -> tuple[list[str], ...]:

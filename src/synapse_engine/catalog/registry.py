@@ -85,6 +85,10 @@ class Registry:
         """Any name of a model -> its entry. Raises ModelNotFound, AmbiguousModelName."""
         return self._lookup.resolve(name)
 
+    def resolve_all(self, name: str) -> list[Entry]:
+        """The entries that any name of a model means: several where they share an alias. Raises the same."""
+        return self._lookup.resolve_all(name)
+
     async def edit(self, change: Change) -> None:
         """Save new choices, by model id, that `change` derives from the entries of that moment.
 

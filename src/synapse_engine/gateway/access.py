@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from typing import Protocol
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from synapse_engine.errors import SynapseError
@@ -28,14 +28,6 @@ class Refused(SynapseError):
         self.code = "unauthorized" if status == 401 else "forbidden"
 
 
-class Headers(Protocol):
-    """A request's headers, by lower-case name."""
-
-    def get(self, name: str, default: str = "", /) -> str: ...
-
-    def __contains__(self, name: object, /) -> bool: ...
-
-
 class Access:
     """What the settings allow."""
 
@@ -46,15 +38,15 @@ class Access:
         self._hosts = LOOPBACK_HOSTS | {settings.host.lower()} | (allowed - {None})
         self.origins = frozenset(origin.rstrip("/") for origin in settings.allowed_origins)
 
-    def check(self, scheme: str, path: str, headers: Headers) -> None:
+    def check(self, scheme: str, path: str, headers: Mapping[str, str]) -> None:
         """Raises Refused."""
         host = headers.get("host", "")
         if not self._is_our_host(host):
             raise Refused(
                 403, f"Host not allowed: {host}", "SYNAPSE_ALLOWED_HOSTS names the further hosts that are."
             )
-        origin = headers.get("origin", "")
-        if "origin" in headers and not self._is_our_origin(origin, f"{scheme}://{host}"):
+        origin = headers.get("origin")
+        if origin is not None and not self._is_our_origin(origin, f"{scheme}://{host}"):
             raise Refused(
                 403, f"Origin not allowed: {origin}", "SYNAPSE_ALLOWED_ORIGINS names the origins that are."
             )
@@ -75,7 +67,7 @@ class Access:
     def _is_our_origin(self, origin: str, own: str) -> bool:
         return origin in self.origins or _short_origin(origin) == _short_origin(own)
 
-    def _has_key(self, headers: Headers) -> bool:
+    def _has_key(self, headers: Mapping[str, str]) -> bool:
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
         given = credentials if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         # Headers are bytes, read as Latin-1 here. Browsers send that, shells the UTF-8 of the terminal.

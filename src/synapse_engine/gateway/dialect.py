@@ -50,7 +50,9 @@ def error_body(dialect: Dialect, error: SynapseError) -> dict[str, Any]:
     """The error as that dialect's clients expect it."""
     text = f"{error.error}. {error.detail}"
     if dialect is Dialect.ANTHROPIC:
-        kind = _ANTHROPIC_TYPES.get(error.status, "api_error" if error.status >= 500 else "invalid_request_error")
+        kind = _ANTHROPIC_TYPES.get(
+            error.status, "api_error" if error.status >= 500 else "invalid_request_error"
+        )
         return {"type": "error", "error": {"type": kind, "message": text}}
     if dialect is Dialect.OLLAMA:
         return {"error": text}

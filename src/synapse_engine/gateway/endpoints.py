@@ -27,10 +27,11 @@ class Endpoint:
 
 
 _BY_BODY = {
-    Dialect.OPENAI: "/v1/chat/completions /v1/completions /v1/embeddings /v1/rerank /v1/reranking /v1/responses",
+    Dialect.OPENAI: "/v1/chat/completions /v1/completions /v1/embeddings /v1/rerank /v1/reranking"
+    " /v1/responses",
     Dialect.ANTHROPIC: "/v1/messages /v1/messages/count_tokens",
-    Dialect.LLAMA_SERVER: "/chat/completions /completions /completion /responses /embeddings /embedding /rerank"
-    " /reranking /infill /tokenize /detokenize /apply-template",
+    Dialect.LLAMA_SERVER: "/chat/completions /completions /completion /responses /embeddings /embedding"
+    " /rerank /reranking /infill /tokenize /detokenize /apply-template",
 }
 _BY_QUERY = (b"/props", b"/slots")
 _IN_PATH = Endpoint(Dialect.OPENAI, NamedBy.PATH)

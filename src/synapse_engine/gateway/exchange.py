@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from synapse_engine.errors import SynapseError, UpstreamFailed
+from synapse_engine.errors import BodyTooLarge, SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import Call, Outcome, Stage
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.dialect import Dialect, error_body, error_event, error_headers
 from synapse_engine.gateway.endpoints import Endpoint, NamedBy, name_and_path, name_in_query
-from synapse_engine.gateway.headers import answer_headers, one_value, request_head
+from synapse_engine.gateway.headers import answer_headers, lines_of, request_head
 from synapse_engine.gateway.lines import Asker, Seat
 from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.upstream import Connection, Headers
@@ -31,11 +31,10 @@ if TYPE_CHECKING:
 TAIL_BYTES = 4096
 CHUNKS_END = b"0\r\n\r\n"
 PRIORITIES = {b"high": 0, b"normal": 1, b"low": 2}
-STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
-STREAM_HEAD = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
-    b"transfer-encoding: chunked\r\n"
-)
+STATUS_LINES = {
+    status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
+}
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
 
 
 class Exchange:
@@ -64,6 +63,7 @@ class Exchange:
         self._method = method
         self._url = url
         self._headers = headers
+        self._fields = dict(headers)
         self._is_old = is_old
         self._body = Body(gateway.spool_folder, gateway.body_max_bytes)
         self._problem: SynapseError | None = None
@@ -91,7 +91,7 @@ class Exchange:
             self.cancel,
         )
         try:
-            self._gateway.check(self._headers)
+            self._gateway.check(self._fields)
             self._check_announced()
         except SynapseError as error:
             self.refuse(error)
@@ -151,13 +151,15 @@ class Exchange:
                 self._call.error = f"The server answered {status}"
             return
         self._has_head = True
-        self._is_stream = b"event-stream" in one_value(headers, b"content-type")
+        fields = dict(headers)
+        self._is_stream = b"event-stream" in fields.get(b"content-type", b"")
         out = self._out
         out.append(STATUS_LINES.get(status) or b"HTTP/1.1 %d %s\r\n" % (status, reason))
-        out.append(answer_headers(headers, self._common_headers()))
+        out.append(answer_headers(headers))
+        out.append(self._common_headers())
         if length is not None:
             if length or status not in (204, 304):
-                out.append(b"content-length: %d\r\n" % self._told_length(length, headers))
+                out.append(b"content-length: %d\r\n" % self._told_length(length, fields))
         elif self._is_old:
             self.keep_alive = False
         else:
@@ -230,7 +232,7 @@ class Exchange:
         else:
             name, self._url = name_and_path(self._url)
         call.asked = name or ""
-        target = self._gateway.names.find(name, self._body, self._endpoint.dialect)
+        target = self._gateway.names.find(name, self._body)
         if target.changes is not None:
             self._body.replace(target.changes(self._body.whole(), self._url))
         return target
@@ -276,15 +278,15 @@ class Exchange:
             connection.pause()
 
     async def _tell_news(self, target: Target) -> None:
-        """While the model loads, a client that asked for a stream is told so; its answer is then under way."""
+        """While the model loads, a client that asked for a stream is told so; its answer has then begun."""
         async for line in self._gateway.news.tell(target, self._endpoint.dialect):
             if not self._has_head:
                 self._has_head = self._is_stream = True
                 self._is_chunked = not self._is_old
-                head = STREAM_HEAD if self._is_chunked else STREAM_HEAD.replace(b"transfer-encoding: chunked\r\n", b"")
                 self.keep_alive = self.keep_alive and self._is_chunked
+                framing = b"transfer-encoding: chunked\r\n" if self._is_chunked else b""
                 close = b"" if self.keep_alive else b"connection: close\r\n"
-                self._out += [head, self._common_headers(), close, b"\r\n"]
+                self._out += [STREAM_HEAD, self._common_headers(), framing, close, b"\r\n"]
             self._out.append(b"%x\r\n%b\r\n" % (len(line), line) if self._is_chunked else line)
             self._write()
 
@@ -292,7 +294,7 @@ class Exchange:
         return self._call.is_stream and self._endpoint.dialect in (Dialect.OPENAI, Dialect.ANTHROPIC)
 
     def _fail(self, error: SynapseError, outcome: Outcome) -> None:
-        """Say so in the dialect's shape: as the answer, or as the last event of a stream, which is then cut."""
+        """Say so in the dialect's shape: as the answer, or as the last event of a stream that is then cut."""
         if self.response_complete:
             return
         self._call.error = str(error)
@@ -300,7 +302,9 @@ class Exchange:
         if not self._has_head:
             self._call.status = error.status
             self.keep_alive = self.keep_alive and self._is_asked
-            self._out = [plain_answer(dialect, error, (), self._common_headers(), self.keep_alive, self._method)]
+            self._out = [
+                plain_answer(dialect, error, (), self._common_headers(), self.keep_alive, self._method)
+            ]
             self._write()
             self._finish(outcome)
             self._leave()
@@ -337,25 +341,26 @@ class Exchange:
 
     def _check_announced(self) -> None:
         """A body that says that it is too large is refused before it is sent."""
-        announced = one_value(self._headers, b"content-length")
+        announced = self._fields.get(b"content-length")
         if announced and int(announced) > self._gateway.body_max_bytes:
-            raise self._gateway.too_large()
+            raise BodyTooLarge(self._gateway.body_max_bytes)
 
-    def _told_length(self, length: int, headers: Headers) -> int:
+    def _told_length(self, length: int, fields: dict[bytes, bytes]) -> int:
         """To a HEAD the length that a GET's body would have."""
-        return int(one_value(headers, b"content-length") or length) if self._method == b"HEAD" else length
+        return int(fields.get(b"content-length", length)) if self._method == b"HEAD" else length
 
     def _asker(self) -> Asker:
-        priority = PRIORITIES.get(one_value(self._headers, b"x-synapse-priority").lower(), 1)
+        priority = PRIORITIES.get(self._fields.get(b"x-synapse-priority", b""), 1)
         return Asker(self._call.client, priority)
 
     def _client_name(self) -> str:
         """Whom fairness counts as one: an address and a program on it."""
         host = self._client.client[0] if self._client.client else ""
-        return f"{host} {one_value(self._headers, b'user-agent').decode('latin-1')[:80]}".rstrip()
+        return f"{host} {self._fields.get(b'user-agent', b'').decode('latin-1')[:80]}".rstrip()
 
     def _common_headers(self) -> bytes:
-        return self._gateway.common_headers(self._client.server_state.default_headers, self._headers)
+        default = self._client.server_state.default_headers
+        return self._gateway.common_headers(default, self._fields.get(b"origin"))
 
 
 def plain_answer(
@@ -368,7 +373,7 @@ def plain_answer(
 ) -> bytes:
     """A whole answer that is an error of ours."""
     body = msgspec.json.encode(error_body(dialect, error))
-    lines = [b"%b: %b\r\n" % header for header in default_headers]
+    lines = [lines_of(default_headers)]
     lines += [f"{name}: {value}\r\n".encode() for name, value in error_headers(error).items()]
     if not keep_alive:
         lines.append(b"connection: close\r\n")

@@ -1,7 +1,7 @@
 """Who of those that wait is next. Pure.
 
-First by priority, then each client in turn, then who came first: one client's hundred requests do not go before
-another's one. Whoever has waited long enough goes first whatever its priority, so that nobody starves.
+First by priority, then each client in turn, then who came first: one client's hundred requests do not go
+before another's one. Whoever has waited long enough goes first whatever its priority: nobody starves.
 """
 
 from __future__ import annotations

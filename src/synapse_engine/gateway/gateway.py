@@ -17,10 +17,16 @@ from synapse_engine.settings import Settings
 
 
 class Gateway:
-    """Attributes to use: activity, names, lines, news, pool; spool_folder, for bodies too large for memory."""
+    """Attributes to use: activity, names, lines, news, pool; spool_folder, for large bodies."""
 
     def __init__(
-        self, settings: Settings, spool_folder: Path, activity: Activity, names: Names, lines: Lines, news: News
+        self,
+        settings: Settings,
+        spool_folder: Path,
+        activity: Activity,
+        names: Names,
+        lines: Lines,
+        news: News,
     ) -> None:
         self.activity = activity
         self.names = names

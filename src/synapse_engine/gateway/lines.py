@@ -1,7 +1,7 @@
 """Who waits for which model, and who is being served.
 
-A seat is a lease with a place in the server's work. A server is given a few requests for each of its slots, so
-that it never runs dry; the rest wait here, where turns are fair, and not in the server, where they are not.
+A seat is a lease with a place in the server's work. A server is given a few requests for each of its slots,
+so that it never runs dry; the rest wait here, where turns are fair, and not there, where they are not.
 """
 
 from __future__ import annotations
@@ -291,4 +291,3 @@ class Lines:
         if server is not None and server.state is State.READY:
             return f"It works on {line.in_flight} other requests"
         return f"It is {server.state if server else State.STOPPED}"
-

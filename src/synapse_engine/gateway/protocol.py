@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from typing import Any
 
 import httptools
@@ -22,7 +23,8 @@ HEAD_BYTES = 1 << 16
 HEADERS = 100
 # Between two pieces of a request; an answer may take as long as it takes.
 STALL_SECONDS = 30.0
-# How long a client is listened to that goes on sending what was refused: closing at once could destroy the answer.
+# How long a client is listened to that goes on sending what was refused: closing at once could destroy the
+# answer.
 LINGER_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,9 @@ class GatewayProtocol(HttpToolsProtocol):
     """`gateway` is the one of a subclass that `protocol_class` makes."""
 
     gateway: Gateway
+    # One that is relayed stands where uvicorn has a cycle of its own.
+    cycle: Any
+    pipeline: deque[Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,7 +60,9 @@ class GatewayProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self.refuse(BadRequest("No such protocol here", "This address speaks HTTP/1.1 and cannot upgrade."))
+            self.refuse(
+                BadRequest("No such protocol here", "This address speaks HTTP/1.1 and cannot upgrade.")
+            )
         except httptools.HttpParserError as error:
             reason = error.__context__ if isinstance(error.__context__, SynapseError) else None
             self.refuse(reason or BadRequest("The request is not HTTP", str(error)))

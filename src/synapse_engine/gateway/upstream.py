@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, cast
+from urllib.parse import urlsplit
 
 import httptools
 
@@ -33,6 +34,15 @@ class Place:
     headers: bytes
     prefix: bytes = b""
     tls: ssl.SSLContext | None = None
+
+
+def place_of(url: str, api_key: str) -> Place:
+    """A server's own: `http://host:port` and its key."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    port = parts.port or 80
+    lines = f"host: {parts.netloc}\r\nauthorization: Bearer {api_key}\r\n"
+    return Place(parts.hostname, port, lines.encode("latin-1"))
 
 
 class Answering(Protocol):
@@ -66,8 +76,14 @@ class Connection(asyncio.Protocol):
         self._is_kept = False
         self._idle_since = 0.0
         self._expects_no_body = False
+        self._reason = b""
+        self._headers: Headers = []
         self._head_bytes = 0
-        self._reset()
+        self._has_begun = False
+        self._is_interim = False
+        self._is_until_close = False
+        self._is_complete = False
+        self._is_clean = True
 
     # Of the asker.
 
@@ -182,7 +198,7 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._reason = b""
-        self._headers: Headers = []
+        self._headers = []
         self._has_begun = False
         self._is_interim = False
         self._is_until_close = False

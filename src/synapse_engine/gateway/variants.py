@@ -31,7 +31,9 @@ def rewrite(variant: Variant, body: bytes, path: bytes) -> bytes:
         raise BadRequest("The body is not the JSON that was expected", str(error)) from error
     asked = {**variant.sampling, **asked}
     if variant.chat_template_kwargs:
-        asked["chat_template_kwargs"] = variant.chat_template_kwargs | (asked.get("chat_template_kwargs") or {})
+        asked["chat_template_kwargs"] = variant.chat_template_kwargs | (
+            asked.get("chat_template_kwargs") or {}
+        )
     if variant.system_prompt:
         _put_system_prompt(asked, variant.system_prompt, path.partition(b"?")[0])
     return msgspec.json.encode(asked)

@@ -16,7 +16,7 @@ OWN_SETTINGS = frozenset(
     "extra_args env engine devices idle_stop_seconds pinned replicas restart autostart variants".split()
 )
 SHAPES_COMMAND = frozenset(["extra_args", "env", "engine", "devices"])
-NOT_YET = frozenset("replicas variants".split())
+NOT_YET = frozenset(["replicas"])
 # Given by us; with the others the server answers where, or how, nobody asks it, or loads another model.
 RESERVED = frozenset(
     "host port model api_key alias api_key_file api_prefix ssl_key_file ssl_cert_file reuse_port"

@@ -16,7 +16,9 @@ _HARD = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(r"```|\bdef |\bclass |\bfunction\b|;\s*$|[{}]\s*$|\bSELECT\b", re.MULTILINE)
-_MATHS = re.compile(r"[∑∫√≤≥]|\\(frac|sum|int)|\b\d+\s*[\^]\s*\d+|\b(integral|derivative|probability)\b", re.IGNORECASE)
+_MATHS = re.compile(
+    r"[∑∫√≤≥]|\\(frac|sum|int)|\b\d+\s*[\^]\s*\d+|\b(integral|derivative|probability)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
