@@ -249,7 +249,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         f"not yet {name}": ({name: value}, f"Setting not yet supported: {name}")
         for name, value in {
             "replicas": 2,
-            "variants": [],
         }.items()
     },
     "unreachable": ({"api_prefix": "/x"}, "Reserved setting: api_prefix"),
