@@ -153,6 +153,24 @@ async def test_a_start_by_hand_of_a_running_one_makes_it_the_persons(small: Rig)
         await small.fleet.start("beta")
 
 
+async def test_one_that_is_being_stopped_is_waited_for_and_stays_stopped(strict: Rig) -> None:
+    await by_request(strict, "alpha")
+    await strict.add("beta", Behaviour(exit_code=1), **LARGE)
+    with strict.fleet.lease("alpha"):
+        stopping = asyncio.create_task(strict.fleet.stop("alpha"))
+        await until(lambda: state(strict, "alpha") is State.STOPPING)
+        starting = asyncio.create_task(strict.fleet.start("beta"))
+        await until(lambda: "beta" in strict.fleet.servers)
+        await strict.add("small")
+        await strict.fleet.start("small")
+        assert state(strict, "beta") is State.QUEUED
+    await stopping
+    with pytest.raises(StartFailed):
+        await starting
+    assert strict.spawns("beta") == 1
+    assert state(strict, "alpha") is State.STOPPED
+
+
 async def test_to_another_request_one_that_has_just_come_is_left(
     tmp_path: Path, engine: Path, stage: Stage, ports: range
 ) -> None:

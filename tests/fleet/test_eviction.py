@@ -58,6 +58,14 @@ CASES: dict[str, tuple[int, list[Occupant], tuple[str, ...] | None]] = {
         [one("small", idle_seconds=HOUR), one("large", 50, idle_seconds=60)],
         ("large",),
     ),
+    "one that is leaving, whatever it is": (
+        10,
+        [
+            one("a", idle_seconds=HOUR),
+            one("b", is_idle=False, is_pinned=True, is_protected=True, is_leaving=True, kind=Kind.EMBEDDING),
+        ],
+        ("b",),
+    ),
     "nobody at all where it is not enough": (50, [one("a"), one("b")], None),
 }
 

@@ -107,6 +107,15 @@ def test_after_memory_ran_out_somebody_stops_though_it_seems_to_fit() -> None:
     assert (nobody.fits, nobody.evicts) == (True, ())
 
 
+def test_those_that_are_leaving_are_waited_for() -> None:
+    occupants = [idle("a", 5), idle("b", 2, is_idle=False, is_leaving=True)]
+    enough = plan_admission([Placement({RAM: 12})], [space(10)], occupants, may_evict=False)
+    assert (enough.fits, enough.evicts, enough.awaits) == (True, (), ("b",))
+    more = plan_admission([Placement({RAM: 17})], [space(10)], occupants, may_evict=True)
+    assert (more.fits, more.evicts, more.awaits) == (True, ("a",), ("b",))
+    assert not plan_admission([Placement({RAM: 17})], [space(10)], occupants, may_evict=False).fits
+
+
 FULL = Placement({RAM: 1, "CUDA0": 10})
 SMALLER = Placement({RAM: 6, "CUDA0": 5}, "smaller")
 

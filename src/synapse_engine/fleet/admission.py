@@ -134,28 +134,40 @@ class Admission:
     async def admit(self, model_id: str, demand: Demand, terms: Terms, *, ran_out: bool = False) -> Grant:
         """Reserve what it needs, after stopping others where that is needed and allowed.
 
+        Those that are being stopped are waited for, and nobody else waits meanwhile.
         ran_out: it has just ended for want of memory, so somebody idle goes even where it seems to fit.
         Raises NotEnoughMemory.
         """
         # An attempt of its own before is over; whoever waits for that holds the lock.
         self._fitted(model_id)
-        async with self._lock:
-            await self._until_fitted(model_id)
-            spaces = await self.spaces(without=model_id)
-            verdict = self._verdict(model_id, demand, spaces, terms, ran_out=ran_out)
-            if not verdict.fits and not terms.force:
-                raise NotEnoughMemory(explain_refusal(verdict, spaces, self._occupants(model_id, terms)))
-            held = self._reserve(model_id, verdict.placement, terms)
-            if verdict.evicts:
-                await self._make_room(model_id, held, verdict)
+        while True:
+            async with self._lock:
+                await self._until_fitted(model_id)
                 spaces = await self.spaces(without=model_id)
-            if verdict.placement.notice:
-                log.warning("%s: %s", model_id, verdict.placement.notice)
-            cache_bytes = self._grant_cache(demand, verdict.placement, spaces)
-            held.need[RAM] = held.need.get(RAM, 0) + cache_bytes
-            held.prompt_cache_bytes = cache_bytes
-            self._begins_fitting(model_id, held.need)
-            return Grant(dict(held.need), cache_bytes, demand.context_tokens)
+                verdict = self._verdict(model_id, demand, spaces, terms, ran_out=ran_out)
+                if not verdict.fits and not terms.force:
+                    raise NotEnoughMemory(explain_refusal(verdict, spaces, self._occupants(model_id, terms)))
+                if not verdict.awaits:
+                    return await self._grant(model_id, demand, terms, verdict, spaces)
+            log.info("%s waits for the memory of %s", model_id, ", ".join(verdict.awaits))
+            await asyncio.gather(*(self._with.unload(leaving) for leaving in verdict.awaits))
+            if verdict.placement.need.keys() - {RAM} and not verdict.evicts:
+                await self._until_free(model_id, verdict.placement)
+
+    async def _grant(
+        self, model_id: str, demand: Demand, terms: Terms, verdict: Verdict, spaces: Sequence[Space]
+    ) -> Grant:
+        held = self._reserve(model_id, verdict.placement, terms)
+        if verdict.evicts:
+            await self._make_room(model_id, held, verdict)
+            spaces = await self.spaces(without=model_id)
+        if verdict.placement.notice:
+            log.warning("%s: %s", model_id, verdict.placement.notice)
+        cache_bytes = self._grant_cache(demand, verdict.placement, spaces)
+        held.need[RAM] = held.need.get(RAM, 0) + cache_bytes
+        held.prompt_cache_bytes = cache_bytes
+        self._begins_fitting(model_id, held.need)
+        return Grant(dict(held.need), cache_bytes, demand.context_tokens)
 
     def restore(self, model_id: str, need: Mapping[str, int], *, is_loading: bool) -> None:
         """Count one that an earlier run has started."""
@@ -239,17 +251,21 @@ class Admission:
             held.victims.add(victim)
             log.warning("%s stops, to make room for %s", victim, model_id)
         await asyncio.gather(*(self._with.unload(victim) for victim in verdict.evicts))
+        freed, spaces = await self._until_free(model_id, verdict.placement)
+        if freed.fits:
+            return
+        if not held.terms.force:
+            raise NotEnoughMemory(explain_refusal(freed, spaces, ()))
+        log.warning("%s starts all the same: what was stopped for it freed too little", model_id)
+
+    async def _until_free(self, model_id: str, placement: Placement) -> tuple[Verdict, list[Space]]:
+        """What is free once it fits, or at the latest after a while: GPUs give memory back late."""
         deadline = time.monotonic() + FREED_SECONDS
         while True:
             spaces = await self.spaces(without=model_id)
-            freed = plan_admission([verdict.placement], spaces, (), may_evict=False)
-            if freed.fits:
-                return
-            if time.monotonic() > deadline:
-                if held.terms.force:
-                    log.warning("%s starts all the same: what was stopped for it freed too little", model_id)
-                    return
-                raise NotEnoughMemory(explain_refusal(freed, spaces, ()))
+            freed = plan_admission([placement], spaces, (), may_evict=False)
+            if freed.fits or time.monotonic() > deadline:
+                return freed, spaces
             await asyncio.sleep(POLL_SECONDS)
 
     def _grant_cache(self, demand: Demand, placement: Placement, spaces: Sequence[Space]) -> int:

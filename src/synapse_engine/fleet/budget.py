@@ -123,6 +123,7 @@ class Budget:
                 model_id=model_id,
                 taken=need,
                 is_idle=server.state is State.READY and not server.active_requests,
+                is_leaving=server.is_leaving,
                 is_pinned=bool(entry.choices.settings.get("pinned")),
                 by_hand=server.by_hand,
                 idle_seconds=server.leases.idle_seconds,

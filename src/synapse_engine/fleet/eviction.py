@@ -21,8 +21,8 @@ class Occupant:
     """A server that takes memory.
 
     taken: bytes by device. is_idle: ready, without a request. is_protected: it must not make room for this
-    start, as it is of the same start-all, or has just come. up_seconds: how long it has been ready.
-    reload_bytes: what it would have to read to come back.
+    start, as it is of the same start-all, or has just come. is_leaving: it is being stopped, whoever wanted
+    that. up_seconds: how long it has been ready. reload_bytes: what it would have to read to come back.
     """
 
     model_id: str
@@ -30,6 +30,7 @@ class Occupant:
     is_idle: bool = True
     is_pinned: bool = False
     is_protected: bool = False
+    is_leaving: bool = False
     by_hand: bool = False
     idle_seconds: float = 0.0
     up_seconds: float = math.inf
@@ -38,6 +39,8 @@ class Occupant:
 
 
 def may_be_evicted(occupant: Occupant) -> bool:
+    if occupant.is_leaving:
+        return True
     if not occupant.is_idle or occupant.is_pinned or occupant.is_protected:
         return False
     return not occupant.by_hand or occupant.idle_seconds >= BY_HAND_IDLE_SECONDS
@@ -52,9 +55,9 @@ def has_just_come(occupant: Occupant) -> bool:
 def plan_eviction(short: Mapping[str, int], occupants: Iterable[Occupant]) -> tuple[str, ...] | None:
     """The ids of those that stop so that nothing is short any more; None where that cannot be reached.
 
-    short: missing bytes by device. In this order: chat models before embedding and reranking ones,
-    request-started before hand-started, longest idle (to the minute), cheapest to reload. Nobody stops
-    in vain: who is not needed once later ones have been added is spared.
+    short: missing bytes by device. In this order: those that are leaving as it is, chat models before
+    embedding and reranking ones, request-started before hand-started, longest idle (to the minute), cheapest
+    to reload. Nobody stops in vain: who is not needed once later ones have been added is spared.
     """
     chosen: list[Occupant] = []
     for occupant in sorted(filter(may_be_evicted, occupants), key=_order):
@@ -71,8 +74,9 @@ def plan_eviction(short: Mapping[str, int], occupants: Iterable[Occupant]) -> tu
     return tuple(occupant.model_id for occupant in chosen)
 
 
-def _order(occupant: Occupant) -> tuple[bool, bool, float, int, str]:
+def _order(occupant: Occupant) -> tuple[bool, bool, bool, float, int, str]:
     return (
+        not occupant.is_leaving,
         occupant.kind is not Kind.CHAT,
         occupant.by_hand,
         -(occupant.idle_seconds // IDLE_STEP_SECONDS),

@@ -48,11 +48,15 @@ class Space:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """fits: with those stopped that `evicts` names. short: missing bytes by device, where it does not fit."""
+    """fits: with those stopped that `evicts` names, and once those have left that `awaits` names.
+
+    short: missing bytes by device, where it does not fit.
+    """
 
     fits: bool
     placement: Placement
     evicts: tuple[str, ...] = ()
+    awaits: tuple[str, ...] = ()
     short: Mapping[str, int]
 
 
@@ -102,14 +106,18 @@ def plan_admission(
     A better placement with an eviction goes before a smaller one without. must_evict: one that may go is
     stopped in any case, as what seemed to be free was not. Where nothing fits, the smallest is judged.
     """
-    waiting = list(occupants)
+    known = list(occupants)
+    leaving = {occupant.model_id for occupant in known if occupant.is_leaving}
+    going = known if may_evict else [occupant for occupant in known if occupant.is_leaving]
     for placement in placements:
         short = _short(placement, spaces)
         if not short and not must_evict:
             return Verdict(fits=True, placement=placement, short={})
-        evicts = plan_eviction(short or {RAM: 1}, waiting) if may_evict else None
-        if evicts is not None or not short:
-            return Verdict(fits=True, placement=placement, evicts=evicts or (), short={})
+        stops = plan_eviction(short or {RAM: 1}, going)
+        if stops is not None or not short:
+            evicts = tuple(model_id for model_id in stops or () if model_id not in leaving)
+            awaits = tuple(model_id for model_id in stops or () if model_id in leaving)
+            return Verdict(fits=True, placement=placement, evicts=evicts, awaits=awaits, short={})
     return Verdict(fits=False, placement=placements[-1], short=_short(placements[-1], spaces))
 
 

@@ -92,6 +92,11 @@ class Server:
         return len(self.leases.held)
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether a stop is asked for, or under way."""
+        return self._life is not None and self._life.stop_asked.is_set()
+
+    @property
     def up_seconds(self) -> float:
         """How long it has been ready, where it is."""
         return self._with.clock() - self._ready_at
@@ -182,7 +187,7 @@ class Server:
 
     def lease(self) -> Lease:
         """Use of the ready server. Raises NotRunning in any other state, and once a stop is asked for."""
-        if self._life is not None and self._life.stop_asked.is_set():
+        if self.is_leaving:
             raise NotRunning(self.model_id, State.STOPPING)
         if self.state is not State.READY or self.process is None or self.command is None:
             raise NotRunning(self.model_id, self.state)
