@@ -180,7 +180,7 @@ def wire_gateway(
     settings: Settings, folder: DataFolder, registry: Registry, fleet: Fleet, waking: Waking
 ) -> Gateway:
     folder.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lines = Lines(
+    lines = waking.lines = Lines(
         registry,
         fleet,
         waking.wake,

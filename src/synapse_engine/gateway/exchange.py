@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from synapse_engine.errors import BodyTooLarge, SynapseError, UpstreamFailed
-from synapse_engine.gateway.activity import Call, Outcome, Stage
+from synapse_engine.gateway.activity import TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.dialect import Dialect, error_body, error_event, error_headers
 from synapse_engine.gateway.endpoints import Endpoint, NamedBy, name_and_path, name_in_query
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from synapse_engine.gateway.gateway import Gateway
     from synapse_engine.gateway.protocol import GatewayProtocol
 
-TAIL_BYTES = 4096
+# Until the fleet has noticed, at the latest, that a server has gone.
+CONNECT_AGAIN_SECONDS = (0.05, 0.2, 0.5, None)
 CHUNKS_END = b"0\r\n\r\n"
 PRIORITIES = {b"high": 0, b"normal": 1, b"low": 2}
 STATUS_LINES = {
@@ -78,6 +79,7 @@ class Exchange:
         self._upstream: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._call: Call
+        self._target: Target
 
     # Of the client's connection: the request.
 
@@ -211,7 +213,7 @@ class Exchange:
     def _go_on(self) -> None:
         """Find whom it is for, and a seat there: at once, or in a task that waits."""
         try:
-            target = self._read_target()
+            target = self._target = self._read_target()
             seat = self._gateway.lines.seat_now(target, self._asker())
         except SynapseError as error:
             self.refuse(error)
@@ -263,12 +265,25 @@ class Exchange:
             self._ask(connection, seat)
 
     async def _send_on_new(self, seat: Seat) -> None:
+        """On a new connection. A server that refuses it has just ended: then for a seat once more."""
         try:
-            connection = await self._gateway.pool.connect(seat.place)
+            for pause_seconds in CONNECT_AGAIN_SECONDS:
+                try:
+                    connection = await self._gateway.pool.connect(seat.place)
+                    break
+                except UpstreamFailed:
+                    if pause_seconds is None:
+                        raise
+                self._seat = None
+                seat.release()
+                await asyncio.sleep(pause_seconds)
+                seat = self._seat = await self._gateway.lines.seat(self._target, self._asker())
         except UpstreamFailed as error:
             self._fail(error, Outcome.SERVER_LOST)
-            return
-        self._ask(connection, seat)
+        except SynapseError as error:
+            self.refuse(error)
+        else:
+            self._ask(connection, seat)
 
     def _ask(self, connection: Connection, seat: Seat) -> None:
         self._upstream = connection

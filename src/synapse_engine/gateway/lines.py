@@ -24,6 +24,7 @@ from synapse_engine.gateway.upstream import Place, place_of
 
 SEATS_PER_SLOT = 4
 SLOTS = 4
+SETTLED = (State.READY, State.STOPPED, State.BACKOFF, State.FAILED)
 # For all models together, this many times what one may have.
 QUEUES_IN_ALL = 4
 
@@ -211,12 +212,13 @@ class Lines:
         return line
 
     def follow(self, server: Server) -> None:
-        """A server's new state: who waits for a ready one is seated."""
+        """A server's new state: who waits for it is seated, or it comes back for them."""
+        line = self.line(server.model_id)
         if server.state is State.READY:
-            line = self.line(server.model_id)
             line.came_up_at = time.monotonic()
+        if line.waiting and server.state in SETTLED:
             # Not from within the change itself, which others are still to hear of.
-            asyncio.get_running_loop().call_soon(line.advance)
+            asyncio.get_running_loop().call_soon(self.resume, line)
 
     def seat_now(self, target: Target, asker: Asker) -> Seat | None:
         """A seat where there is one at once and nobody waits for it. Raises Booting."""
@@ -271,13 +273,23 @@ class Lines:
 
         return min(target.model_ids, key=rank)
 
-    def _check_may_wait(self, line: Line) -> None:
+    def resume(self, line: Line) -> None:
+        """Go on with those who wait: seat them, and bring the model up for who is left."""
+        line.advance()
+        if line.waiting and not line.is_held_back:
+            self._wake(line)
+
+    def check_may_start(self, line: Line) -> None:
+        """Raises NotRunning where it neither runs nor comes, and no request may start it."""
         server = self._fleet.servers.get(line.model_id)
         state = server.state if server else State.STOPPED
         if state not in (State.READY, State.STARTING, State.QUEUED):
             why_not = why_not_started(self._registry.get(line.model_id), self._on_demand)
             if why_not is not None:
                 raise NotRunning(line.model_id, state, f", and {why_not}")
+
+    def _check_may_wait(self, line: Line) -> None:
+        self.check_may_start(line)
         if len(line.waiting) >= self._queue_max:
             raise QueueFull(
                 f"{self._queue_max} wait for {line.model_id} already; SYNAPSE_QUEUE_MAX sets how many may."

@@ -1,22 +1,40 @@
-"""Brings up models that requests wait for: one task for each model, whatever number waits."""
+"""Brings up models that requests wait for.
+
+One task for each model, whatever number waits. Where memory is short because others are busy, these are
+held back, one swap at a time and in the order of asking: a steady stream to one model never starves another.
+A model that has just come up is first let work for a while, so that two for one memory do not thrash.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from synapse_engine.errors import NotRunning, StartCancelled, SynapseError
+from synapse_engine.errors import NotEnoughMemory, NotRunning, StartCancelled, SynapseError
 from synapse_engine.fleet.fleet import Fleet
 
 if TYPE_CHECKING:
-    from synapse_engine.gateway.lines import Line
+    from synapse_engine.gateway.lines import Line, Lines
+
+RESIDENCY_SECONDS = 10.0
+AGAIN_SECONDS = 0.1
+
+log = logging.getLogger(__name__)
 
 
 class Waking:
+    """Attribute to set: lines, before the first wake."""
+
+    lines: Lines
+
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._swapping = asyncio.Lock()
 
     def wake(self, line: Line) -> None:
         """Bring the model up, unless that is under way."""
@@ -38,9 +56,61 @@ class Waking:
 
     async def _bring_up(self, line: Line) -> None:
         try:
-            await self._fleet.start(line.model_id, by_request=True)
+            self.lines.check_may_start(line)
+            try:
+                await self._fleet.start(line.model_id, by_request=True)
+            except NotEnoughMemory as refusal:
+                await self._start_in_turn(line, refusal)
             line.advance()
         except StartCancelled:
             line.fail(NotRunning(line.model_id, "stopped", ": it was stopped while this request waited"))
         except SynapseError as error:
             line.fail(error)
+
+    async def _start_in_turn(self, line: Line, refusal: NotEnoughMemory) -> None:
+        """Start it once those that hold its memory have worked off what they have. Raises as a start."""
+        if not await self._fleet.would_free(line.model_id):
+            raise refusal
+        async with self._swapping:
+            deserted = asyncio.ensure_future(line.until_deserted())
+            swap = asyncio.ensure_future(self._swap(line, refusal))
+            try:
+                await asyncio.wait({deserted, swap}, return_when=asyncio.FIRST_COMPLETED)
+                if swap.done():
+                    swap.result()
+            finally:
+                for task in (deserted, swap):
+                    task.cancel()
+                await asyncio.wait({deserted, swap})
+
+    async def _swap(self, line: Line, refusal: NotEnoughMemory) -> None:
+        while True:
+            model_ids = await self._fleet.would_free(line.model_id)
+            if not model_ids:
+                raise refusal
+            await asyncio.sleep(self._residency_left(model_ids))
+            with self._held_back(model_ids):
+                log.info("%s waits until %s are idle", line.model_id, ", ".join(model_ids))
+                await asyncio.gather(*(self._fleet.servers[i].leases.until_idle() for i in model_ids))
+                try:
+                    await self._fleet.start(line.model_id, by_request=True)
+                    return
+                except NotEnoughMemory as again:
+                    refusal = again
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    def _residency_left(self, model_ids: Collection[str]) -> float:
+        came_up_at = max(self.lines.line(model_id).came_up_at for model_id in model_ids)
+        return max(0.0, came_up_at + RESIDENCY_SECONDS - time.monotonic())
+
+    @contextlib.contextmanager
+    def _held_back(self, model_ids: Collection[str]) -> Iterator[None]:
+        lines = [self.lines.line(model_id) for model_id in model_ids]
+        for line in lines:
+            line.is_held_back = True
+        try:
+            yield
+        finally:
+            for line in lines:
+                line.is_held_back = False
+                self.lines.resume(line)

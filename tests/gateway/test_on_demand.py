@@ -1,0 +1,228 @@
+"""Models that come up by themselves when a request asks for them, and who waits meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.fakes.control_plane import ControlPlane, open_control_plane
+from tests.fakes.rig import until
+from tests.fakes.stage import Behaviour, Stage
+
+from synapse_engine.gateway import news
+from synapse_engine.gateway.lines import SEATS_PER_SLOT
+
+CHAT = "/v1/chat/completions"
+NAME = "Qwen-7B-Q4_K_M.gguf"
+
+
+async def enabled(plane: ControlPlane, file_name: str = NAME, behaviour: Behaviour | None = None) -> str:
+    model_id = await plane.add(file_name, behaviour)
+    await plane.patch(f"/api/models/{model_id}", {"enabled": True})
+    return model_id
+
+
+def chat(plane: ControlPlane, model: str, **asked: Any) -> asyncio.Task[httpx.Response]:
+    return asyncio.create_task(plane.post(CHAT, {"model": model, **asked}))
+
+
+def waiting(plane: ControlPlane, model_id: str) -> int:
+    line = plane.services.gateway.lines.by_model.get(model_id)
+    return len(line.waiting) if line else 0
+
+
+async def test_an_enabled_one_comes_up(plane: ControlPlane) -> None:
+    model_id = await enabled(plane)
+    response = await plane.post(CHAT, {"model": model_id})
+    assert response.status_code == 200
+    assert response.json()["choices"][0]["message"]["content"] == f"{model_id} at your service"
+
+
+async def test_requests_of_the_meantime_join_one_start(plane: ControlPlane) -> None:
+    model_id = await enabled(plane, behaviour=Behaviour(loads_when_told=True))
+    asking = [chat(plane, model_id, n=n) for n in range(20)]
+    actor = await plane.enter(model_id)
+    await until(lambda: waiting(plane, model_id) == 20)
+    actor.tell("ready")
+    answers = await asyncio.gather(*asking)
+    assert [answer.json()["asked"]["n"] for answer in answers] == list(range(20))
+    assert plane.stage.spawns(Path(plane.services.registry.get(model_id).model.path)) == 1
+
+
+async def test_a_client_that_leaves_does_not_end_the_start(plane: ControlPlane) -> None:
+    model_id = await enabled(plane, behaviour=Behaviour(loads_when_told=True))
+    asking = chat(plane, model_id)
+    actor = await plane.enter(model_id)
+    asking.cancel()
+    await until(lambda: waiting(plane, model_id) == 0)
+    actor.tell("ready")
+    await until(lambda: plane.services.fleet.servers[model_id].state == "ready")
+    assert plane.services.fleet.servers[model_id].active_requests == 0
+
+
+@pytest.mark.parametrize("how", ["disabled", "held", "off"])
+async def test_who_must_not_start_it_is_told_why(
+    tmp_path: Path, engine: Path, stage: Stage, how: str
+) -> None:
+    async with open_control_plane(tmp_path, engine, stage, on_demand=how != "off") as plane:
+        model_id = await plane.add(NAME) if how == "disabled" else await enabled(plane)
+        if how == "held":
+            await plane.start(model_id)
+            await plane.post(f"/api/models/servers/{model_id}/stop")
+        response = await plane.post(CHAT, {"model": model_id})
+        assert response.status_code == 503
+        assert response.headers["retry-after"] == "1"
+        why = {"disabled": "it is not enabled", "held": "it is held", "off": "SYNAPSE_ON_DEMAND is off"}[how]
+        message = response.json()["error"]["message"]
+        assert why in message and f"synapse start {model_id}" in message
+        if how == "held":
+            await plane.post(f"/api/models/{model_id}/release")
+            assert (await plane.post(CHAT, {"model": model_id})).status_code == 200
+
+
+async def test_a_start_under_way_is_waited_for_whoever_began_it(plane: ControlPlane) -> None:
+    model_id = await plane.add(NAME, Behaviour(loads_when_told=True))
+    start = asyncio.create_task(plane.post(f"/api/models/servers/{model_id}/start"))
+    actor = await plane.enter(model_id)
+    asking = chat(plane, model_id)
+    await until(lambda: waiting(plane, model_id) == 1)
+    actor.tell("ready")
+    assert (await asking).status_code == 200
+    assert (await start).status_code == 200
+
+
+async def test_a_stop_turns_away_who_waits(plane: ControlPlane) -> None:
+    model_id = await enabled(plane, behaviour=Behaviour(loads_when_told=True))
+    asking = chat(plane, model_id)
+    await plane.enter(model_id)
+    await until(lambda: waiting(plane, model_id) == 1)
+    await plane.post(f"/api/models/servers/{model_id}/stop")
+    response = await asking
+    assert response.status_code == 503
+    assert response.json()["error"]["code"] == "model_not_running"
+
+
+async def test_a_start_that_fails_tells_everybody_why(plane: ControlPlane) -> None:
+    model_id = await enabled(plane, behaviour=Behaviour(exit_code=1, log=["E something is broken"]))
+    answers = await asyncio.gather(*(chat(plane, model_id) for _ in range(5)))
+    for answer in answers:
+        assert answer.status_code == 500
+        assert "something is broken" in answer.json()["error"]["message"]
+
+
+async def test_one_that_was_unloaded_comes_back(plane: ControlPlane) -> None:
+    model_id = await enabled(plane)
+    assert (await plane.post(CHAT, {"model": model_id})).status_code == 200
+    await plane.services.fleet.unload(model_id)
+    assert (await plane.post(CHAT, {"model": model_id})).status_code == 200
+
+
+async def test_one_that_crashes_comes_back_for_who_waits(plane: ControlPlane) -> None:
+    model_id = await enabled(plane, behaviour=Behaviour(answers_when_told=True))
+    actor = await plane.start(model_id)
+    seats = SEATS_PER_SLOT * 4
+    served = [chat(plane, model_id) for _ in range(seats)]
+    await until(lambda: plane.services.fleet.servers[model_id].active_requests == seats)
+    behind = chat(plane, model_id)
+    await until(lambda: waiting(plane, model_id) == 1)
+    Behaviour().write(Path(plane.services.registry.get(model_id).model.path), plane.stage.path)
+    actor.die(1)
+    assert {answer.status_code for answer in await asyncio.gather(*served)} == {502}
+    assert (await behind).status_code == 200
+
+
+class TestTheQueue:
+    async def test_who_finds_it_full_is_told_when_to_come_back(
+        self, tmp_path: Path, engine: Path, stage: Stage
+    ) -> None:
+        async with open_control_plane(tmp_path, engine, stage, queue_max=2) as plane:
+            model_id = await enabled(plane, behaviour=Behaviour(loads_when_told=True))
+            asking = [chat(plane, model_id) for _ in range(2)]
+            actor = await plane.enter(model_id)
+            await until(lambda: waiting(plane, model_id) == 2)
+            refused = await plane.post(CHAT, {"model": model_id})
+            assert refused.status_code == 429
+            assert int(refused.headers["retry-after"]) > 0
+            assert "SYNAPSE_QUEUE_MAX" in refused.json()["error"]["message"]
+            actor.tell("ready")
+            assert {answer.status_code for answer in await asyncio.gather(*asking)} == {200}
+
+    async def test_who_waits_too_long_is_told_for_what(
+        self, tmp_path: Path, engine: Path, stage: Stage
+    ) -> None:
+        async with open_control_plane(tmp_path, engine, stage, queue_seconds=0.2) as plane:
+            model_id = await enabled(plane, behaviour=Behaviour(loads_when_told=True))
+            response = await plane.post(CHAT, {"model": model_id})
+            assert response.status_code == 503
+            assert int(response.headers["retry-after"]) > 0
+            assert response.json()["error"]["message"].startswith(f"Waited too long for {model_id}. It is")
+            assert waiting(plane, model_id) == 0
+
+    async def test_a_busy_server_is_given_no_more_than_keeps_it_busy(self, plane: ControlPlane) -> None:
+        model_id = await enabled(plane, behaviour=Behaviour(answers_when_told=True))
+        actor = await plane.start(model_id)
+        seats = SEATS_PER_SLOT * 4
+        asking = [chat(plane, model_id, n=n) for n in range(seats + 5)]
+        await until(lambda: waiting(plane, model_id) == 5)
+        assert plane.services.fleet.servers[model_id].active_requests == seats
+        for _ in asking:
+            actor.tell("go on")
+        assert {answer.status_code for answer in await asyncio.gather(*asking)} == {200}
+
+    async def test_one_client_cannot_keep_another_waiting(self, plane: ControlPlane) -> None:
+        model_id = await enabled(plane, behaviour=Behaviour(loads_when_told=True))
+        crowd = [chat(plane, model_id, n=n) for n in range(60)]
+        actor = await plane.enter(model_id)
+        await until(lambda: waiting(plane, model_id) == 60)
+        single = asyncio.create_task(
+            plane.post(CHAT, {"model": model_id, "n": "single"}, headers={"User-Agent": "another"})
+        )
+        await until(lambda: waiting(plane, model_id) == 61)
+        actor.tell("ready")
+        assert (await single).status_code == 200
+        await asyncio.gather(*crowd)
+        seen = [(await actor.saw("request"))["body"] for _ in range(61)]
+        assert next(place for place, body in enumerate(seen) if "single" in body) < 25
+
+
+class TestNews:
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(news, "FIRST_SECONDS", 0.0)
+        monkeypatch.setattr(news, "EVERY_SECONDS", 0.01)
+
+    async def test_a_stream_is_told_that_its_model_loads(self, plane: ControlPlane) -> None:
+        model_id = await enabled(plane, behaviour=Behaviour(loads_when_told=True))
+        async with plane.http.stream("POST", CHAT, json={"model": model_id, "stream": True}) as response:
+            lines = response.aiter_lines()
+            assert response.status_code == 200
+            assert response.headers["content-type"] == "text/event-stream"
+            assert (await anext(lines)).startswith(":")
+            (await plane.enter(model_id)).tell("ready")
+            rest = [line async for line in lines]
+        assert [line for line in rest if line.startswith("data:")][-1] == "data: [DONE]"
+        assert any(line.startswith(f": loading {model_id}") for line in rest)
+
+    async def test_as_reasoning(self, tmp_path: Path, engine: Path, stage: Stage) -> None:
+        async with open_control_plane(tmp_path, engine, stage, loading_news="reasoning") as plane:
+            model_id = await enabled(plane, behaviour=Behaviour(loads_when_told=True))
+            async with plane.http.stream("POST", CHAT, json={"model": model_id, "stream": True}) as response:
+                lines = response.aiter_lines()
+                first = await anext(lines)
+                assert '"reasoning_content":' in first and first.startswith("data: ")
+                (await plane.enter(model_id)).tell("ready")
+                assert [line async for line in lines if line][-1] == "data: [DONE]"
+
+    async def test_a_start_that_fails_after_that_is_an_event(self, plane: ControlPlane) -> None:
+        model_id = await enabled(plane, behaviour=Behaviour(loads_when_told=True))
+        lines: list[str] = []
+        with pytest.raises(httpx.RemoteProtocolError):
+            async with plane.http.stream("POST", CHAT, json={"model": model_id, "stream": True}) as response:
+                async for line in response.aiter_lines():
+                    if not lines:
+                        (await plane.enter(model_id)).die(1)
+                    lines.append(line)
+        assert '"code":"start_failed"' in lines[-2]
