@@ -1,0 +1,107 @@
+"""Two models with memory for one, both wanted: neither starves, and no answer is cut."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.fakes.control_plane import ControlPlane, open_control_plane
+from tests.fakes.rig import until
+from tests.fakes.stage import Behaviour, Stage
+
+from synapse_engine.fleet import eviction
+from synapse_engine.gateway import waking
+
+CHAT = "/v1/chat/completions"
+RESIDENCY_SECONDS = 0.3
+
+
+@pytest.fixture
+async def tight(
+    tmp_path: Path, engine: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ControlPlane]:
+    """Memory for one of the models at a time."""
+    monkeypatch.setattr(waking, "RESIDENCY_SECONDS", RESIDENCY_SECONDS)
+    monkeypatch.setattr(eviction, "MIN_RESIDENCY_SECONDS", RESIDENCY_SECONDS)
+    async with open_control_plane(tmp_path, engine, stage, memory_limit_mb=40, queue_seconds=12) as plane:
+        yield plane
+
+
+async def enabled(plane: ControlPlane, file_name: str, behaviour: Behaviour) -> str:
+    model_id = await plane.add(file_name, behaviour)
+    await plane.patch(f"/api/models/{model_id}", {"enabled": True})
+    return model_id
+
+
+async def stream(plane: ControlPlane, model_id: str) -> int:
+    """How many words of an answer came; it must have come whole."""
+    words = 0
+    async with plane.http.stream("POST", CHAT, json={"model": model_id, "stream": True}) as response:
+        assert response.status_code == 200, (await response.aread()).decode()
+        async for line in response.aiter_lines():
+            words += "word" in line
+    assert line == "" or words
+    return words
+
+
+async def test_a_steady_stream_to_one_does_not_starve_the_other(tight: ControlPlane) -> None:
+    busy = await enabled(tight, "Busy-7B-Q4_K_M.gguf", Behaviour(chunks=4, pace_seconds=0.02))
+    other = await enabled(tight, "Other-7B-Q4_K_M.gguf", Behaviour(chunks=2))
+    goes_on = True
+
+    async def keep_busy() -> list[int]:
+        counts = []
+        while goes_on:
+            counts.append(await stream(tight, busy))
+        return counts
+
+    steady = [asyncio.create_task(keep_busy()) for _ in range(3)]
+    await asyncio.sleep(0.2)
+    began = time.monotonic()
+    for _ in range(2):
+        assert await stream(tight, other) == 2
+    took = time.monotonic() - began
+    goes_on = False
+    counts = [count for task in steady for count in await task]
+    assert set(counts) == {4}
+    assert took < 10
+
+
+async def test_who_was_held_back_goes_on_afterwards(tight: ControlPlane) -> None:
+    one = await enabled(tight, "One-7B-Q4_K_M.gguf", Behaviour(chunks=3, pace_seconds=0.01))
+    two = await enabled(tight, "Two-7B-Q4_K_M.gguf", Behaviour(chunks=3, pace_seconds=0.01))
+    wanted = [one, two] * 6
+    assert await asyncio.gather(*(stream(tight, model_id) for model_id in wanted)) == [3] * len(wanted)
+    lines = tight.services.gateway.lines.by_model.values()
+    assert [(len(line.waiting), line.in_flight, line.is_held_back) for line in lines] == [(0, 0, False)] * 2
+
+
+async def test_one_started_by_hand_is_not_held_back(tight: ControlPlane) -> None:
+    mine = await enabled(tight, "Mine-7B-Q4_K_M.gguf", Behaviour())
+    other = await enabled(tight, "Other-7B-Q4_K_M.gguf", Behaviour())
+    await tight.start(mine)
+    response = await tight.post(CHAT, {"model": other})
+    assert response.status_code == 507
+    assert mine in response.json()["error"]["message"]
+    assert (await tight.post(CHAT, {"model": mine})).status_code == 200
+
+
+async def test_whoever_gives_up_holds_nobody_back(tight: ControlPlane) -> None:
+    busy = await enabled(tight, "Busy-7B-Q4_K_M.gguf", Behaviour(answers_when_told=True))
+    other = await enabled(tight, "Other-7B-Q4_K_M.gguf", Behaviour())
+    first = asyncio.create_task(tight.post(CHAT, {"model": busy}))
+    actor = await tight.enter(busy)
+    await actor.saw("request")
+    asking = asyncio.create_task(tight.post(CHAT, {"model": other}))
+    line = tight.services.gateway.lines.line(busy)
+    await until(lambda: line.is_held_back)
+    asking.cancel()
+    await until(lambda: not line.is_held_back)
+    second = asyncio.create_task(tight.post(CHAT, {"model": busy}))
+    await actor.saw("request")
+    for _ in range(2):
+        actor.tell("go on")
+    assert [(await task).status_code for task in (first, second)] == [200, 200]
