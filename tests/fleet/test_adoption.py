@@ -207,8 +207,8 @@ class Hesitation:
             return await adopt(launcher, *what)
 
         monkeypatch.setattr(LocalLauncher, "adopt", hesitate)
-        monkeypatch.setattr("synapse_engine.fleet.fleet.ADOPTION_SECONDS", 0.05)
-        monkeypatch.setattr("synapse_engine.fleet.fleet.LOOK_AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr("synapse_engine.fleet.adoption.ADOPTION_SECONDS", 0.05)
+        monkeypatch.setattr("synapse_engine.fleet.adoption.LOOK_AGAIN_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ async def test_one_that_was_never_found_stays_in_the_journal(
         actor = await left_running(first)
         async with lives.run() as second:
             await second.fleet.adopt()
-            monkeypatch.setattr("synapse_engine.fleet.fleet.ADOPTION_SECONDS", 10)
+            monkeypatch.setattr("synapse_engine.fleet.adoption.ADOPTION_SECONDS", 10)
             waiting = asyncio.create_task(second.fleet.start("alpha"))
             await asyncio.sleep(0)
             await (second.fleet.close() if ending == "close" else second.fleet.let_go(0.0))

@@ -14,8 +14,9 @@ import msgspec
 
 from synapse_engine.catalog.model import Tier
 from synapse_engine.catalog.registry import Choices, Entry, Registry
-from synapse_engine.errors import Booting, CouldNotSave, NotRunning, StillLooking, SynapseError
+from synapse_engine.errors import Booting, CouldNotSave, NotRunning, SynapseError
 from synapse_engine.fleet.admission import Terms
+from synapse_engine.fleet.adoption import Adoptions
 from synapse_engine.fleet.budget import Budget
 from synapse_engine.fleet.idle import IdleStops
 from synapse_engine.fleet.journal import Journal, Record
@@ -24,14 +25,13 @@ from synapse_engine.fleet.life import Ask, Attempt, Limits, Started, Stopped, fi
 from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.preparation import Preparation
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy
-from synapse_engine.fleet.server import ADOPTION_SECONDS, Server, Surroundings
+from synapse_engine.fleet.server import Server, Surroundings
 from synapse_engine.fleet.state import State
 from synapse_engine.fleet.turns import Turns, start_order
 from synapse_engine.launch.base import Command, Launcher, LogChunk, Process
 from synapse_engine.launch.command import launch_settings
 from synapse_engine.launch.engine import Engines
 
-LOOK_AGAIN_SECONDS = 1.0
 UNTOUCHED_BY_EDITS = (State.QUEUED, State.STARTING, State.READY)
 INACTIVE = (State.STOPPED, State.FAILED)
 
@@ -73,7 +73,6 @@ class Fleet:
     ) -> None:
         self._registry = registry
         self._launcher = launcher
-        self._journal = journal
         self._on_change = on_change
         self._surroundings = Surroundings(
             launcher, session, journal, limits, restart_limits, paces, self._has_changed, clock
@@ -88,7 +87,7 @@ class Fleet:
         self.idle_stops = IdleStops(registry, self._servers, self._unload, idle_stop_seconds)
         self._turns = Turns(start_concurrency)
         self._coming_back: set[asyncio.Task[None]] = set()
-        self._adoptions: dict[str, asyncio.Task[None]] = {}
+        self._adoptions = Adoptions(registry, launcher, journal, self._take_over)
         self.is_open = False
 
     @property
@@ -102,13 +101,7 @@ class Fleet:
         Those that were ready answer again, or have failed with a reason, when this returns; those that
         were loading go on loading. What could not be looked for in time is looked for until it is known.
         """
-        records = {record.command.model_id: record for record in self._journal.read()}
-        for model_id, record in records.items():
-            self._adoptions[model_id] = asyncio.create_task(self._adopt(record), name=f"adopt {model_id}")
-        if records:
-            done, _ = await asyncio.wait(self._adoptions.values(), timeout=ADOPTION_SECONDS)
-            for adoption in done:
-                adoption.result()
+        records = await self._adoptions.begin()
         servers = self._servers
         were_ready = [servers[model_id] for model_id in servers if records[model_id].was_ready]
         await asyncio.gather(*(server.settled() for server in were_ready))
@@ -120,7 +113,7 @@ class Fleet:
     async def close(self, *, now: bool = False) -> None:
         """Refuse what is new, stop everything, and return once no process is left."""
         self.is_open = False
-        await self._end_adoptions()
+        await self._adoptions.end()
         await asyncio.gather(*(server.stop(now=now) for server in self._servers.values()))
         await asyncio.gather(*self._coming_back)
 
@@ -130,7 +123,7 @@ class Fleet:
         hurried: once it is set, running requests are waited for no longer.
         """
         self.is_open = False
-        await self._end_adoptions()
+        await self._adoptions.end()
         servers = self._servers.values()
         drained = asyncio.gather(*(server.leases.until_idle() for server in servers))
         hurry = (hurried or asyncio.Event()).wait()
@@ -210,7 +203,7 @@ class Fleet:
         ]
         self.budget.admission.stays_stopped(list(entries))
         # Those of this moment: a start that comes meanwhile is a later word.
-        wanted = dict.fromkeys([*self._servers, *(entries.keys() & self._adoptions.keys())])
+        wanted = dict.fromkeys([*self._servers, *(entries.keys() & self._adoptions.under_way)])
         stops = [(entries[model_id], self._stop(model_id)) for model_id in wanted]
         _, outcomes = await asyncio.gather(self.hold(held, True), _outcomes(stops))
         return outcomes
@@ -266,49 +259,17 @@ class Fleet:
         server = self._servers.get(model_id)
         return server is not None and server.state not in INACTIVE
 
-    async def _adopt(self, record: Record) -> None:
-        model_id = record.command.model_id
-        process = await self._look_for(record)
-        if model_id not in self._registry.entries:
-            log.warning("%s is in no registry any more: its server is ended", model_id)
-            if process is not None:
-                process.kill()
-                await process.wait()
-            self._journal.forget(model_id)
-        elif process is None and not record.was_ready:
-            self._journal.forget(model_id)
-        else:
-            server = self._server(model_id)
-            self.budget.admission.restore(model_id, record.command.need, is_loading=not record.was_ready)
-            server.adopt(record, process, self._ask(server, Terms(by_request=not record.by_hand)))
-        del self._adoptions[model_id]
-
-    async def _look_for(self, record: Record) -> Process | None:
-        """Its process, if it still runs. Not given up: what nobody knows of would go on for ever."""
-        while True:
-            try:
-                async with asyncio.timeout(ADOPTION_SECONDS):
-                    return await self._launcher.adopt(record.command, record.process)
-            except Exception as error:
-                reason = str(error) or f"no answer in {ADOPTION_SECONDS:g} s"
-                log.error("%s: is its server still there? %s", record.command.model_id, reason)
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+    def _take_over(self, record: Record, process: Process | None) -> None:
+        command = record.command
+        server = self._server(command.model_id)
+        self.budget.admission.restore(command.model_id, command.need, is_loading=not record.was_ready)
+        server.adopt(record, process, self._ask(server, Terms(by_request=not record.by_hand)))
 
     async def _until_adopted(self, model_id: str) -> None:
         """Return once it is known what an earlier run left of it. Raises StillLooking, Booting."""
-        if adoption := self._adoptions.get(model_id):
-            await asyncio.wait({adoption}, timeout=ADOPTION_SECONDS)
-            if not adoption.done():
-                raise StillLooking(model_id)
+        if model_id in self._adoptions.under_way:
+            await self._adoptions.until_known(model_id)
             self._check_open()
-
-    async def _end_adoptions(self) -> None:
-        """What has not been found by now stays in the journal, for the next run to look for."""
-        adoptions = list(self._adoptions.values())
-        for model_id, adoption in self._adoptions.items():
-            log.error("%s: if its server is still there, it goes on unwatched", model_id)
-            adoption.cancel()
-        await asyncio.gather(*adoptions, return_exceptions=True)
 
     async def _stop(self, model_id: str, *, now: bool = False) -> Stopped:
         await self._until_adopted(model_id)

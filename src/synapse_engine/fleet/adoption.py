@@ -1,0 +1,96 @@
+"""What an earlier run left behind: its servers are looked for until it is known what has become of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Set
+
+from synapse_engine.catalog.registry import Registry
+from synapse_engine.errors import StillLooking
+from synapse_engine.fleet.journal import Journal, Record
+from synapse_engine.fleet.server import ADOPTION_SECONDS
+from synapse_engine.launch.base import Launcher, Process
+
+LOOK_AGAIN_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Adoptions:
+    """take_over: told of each server that is found, or of the news that it has ended meanwhile (None).
+
+    Attribute to read: under_way, model ids of those that are still looked for.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        launcher: Launcher,
+        journal: Journal,
+        take_over: Callable[[Record, Process | None], None],
+    ) -> None:
+        self._registry = registry
+        self._launcher = launcher
+        self._journal = journal
+        self._take_over = take_over
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def under_way(self) -> Set[str]:
+        return self._tasks.keys()
+
+    async def begin(self) -> Mapping[str, Record]:
+        """Look for all of them, each beside the others, for a while; the records by model id.
+
+        What could not be looked for in time is looked for until it is known.
+        """
+        records = {record.command.model_id: record for record in self._journal.read()}
+        for model_id, record in records.items():
+            self._tasks[model_id] = asyncio.create_task(self._adopt(record), name=f"adopt {model_id}")
+        if records:
+            done, _ = await asyncio.wait(self._tasks.values(), timeout=ADOPTION_SECONDS)
+            for adoption in done:
+                adoption.result()
+        return records
+
+    async def until_known(self, model_id: str) -> None:
+        """Return once it is known what an earlier run left of it. Raises StillLooking."""
+        if adoption := self._tasks.get(model_id):
+            await asyncio.wait({adoption}, timeout=ADOPTION_SECONDS)
+            if not adoption.done():
+                raise StillLooking(model_id)
+
+    async def end(self) -> None:
+        """What has not been found by now stays in the journal, for the next run to look for."""
+        tasks = list(self._tasks.values())
+        for model_id, task in self._tasks.items():
+            log.error("%s: if its server is still there, it goes on unwatched", model_id)
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _adopt(self, record: Record) -> None:
+        model_id = record.command.model_id
+        process = await self._look_for(record)
+        if model_id not in self._registry.entries:
+            log.warning("%s is in no registry any more: its server is ended", model_id)
+            if process is not None:
+                process.kill()
+                await process.wait()
+            self._journal.forget(model_id)
+        elif process is None and not record.was_ready:
+            self._journal.forget(model_id)
+        else:
+            self._take_over(record, process)
+        del self._tasks[model_id]
+
+    async def _look_for(self, record: Record) -> Process | None:
+        """Its process, if it still runs. Not given up: what nobody knows of would go on for ever."""
+        while True:
+            try:
+                async with asyncio.timeout(ADOPTION_SECONDS):
+                    return await self._launcher.adopt(record.command, record.process)
+            except Exception as error:
+                reason = str(error) or f"no answer in {ADOPTION_SECONDS:g} s"
+                log.error("%s: is its server still there? %s", record.command.model_id, reason)
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
