@@ -27,6 +27,10 @@ class ControlPlane:
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """The answer's JSON; any error is the end of the measurement."""
+        return json.loads(self.ask(method, path, body))
+
+    def ask(self, method: str, path: str, body: object = None) -> bytes:
+        """The answer as it comes."""
         content = None if body is None else json.dumps(body)
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         try:
@@ -37,7 +41,7 @@ class ControlPlane:
             connection.close()
         if response.status >= 400:
             raise SystemExit(f"{method} {path}: {response.status} {answer.decode()}")
-        return json.loads(answer)
+        return answer
 
 
 def free_port() -> int:

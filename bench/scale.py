@@ -50,6 +50,7 @@ def measure(plane: ControlPlane, ids: list[str]) -> None:
         ("GET", "/api/system", None),
         ("GET", "/health", None),
         ("GET", "/v1/models", None),
+        ("POST", "/api/models/enable", {"enabled": True}),
         ("PATCH", f"/api/models/{stopped}", {"tier": "fast"}),
         ("PATCH", f"/api/models/{stopped}", {"tier": None}),
         ("POST", f"/api/models/servers/{running}/start", None),
@@ -57,11 +58,11 @@ def measure(plane: ControlPlane, ids: list[str]) -> None:
     ]
     print(f"\nmilliseconds until each answer, {ROUNDS} times")
     for method, path, body in calls:
-        plane.call(method, path, body)
+        plane.ask(method, path, body)
         taken = []
         for _ in range(ROUNDS):
             began = time.perf_counter()
-            plane.call(method, path, body)
+            plane.ask(method, path, body)
             taken.append((time.perf_counter() - began) * 1000)
         print_spread(f"{method} {path.replace(running, 'ID').replace(stopped, 'ID')}", taken, "ms")
 

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from synapse_engine.api.application import build_application
 from synapse_engine.api.live import tell
+from synapse_engine.api.rows import warm
 from synapse_engine.api.services import Live, Services
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.catalog.scanner import Scanner, scan_roots
@@ -235,7 +236,7 @@ async def _boot(services: Services) -> None:
     else:
         await _open_fleet(services)
         await _scan(services)
-    await services.fleet.budget.warm()
+    await warm(services)
     entries = services.registry.entries.values()
     autostart = [entry.model_id for entry in entries if entry.choices.settings.get("autostart")]
     if autostart:

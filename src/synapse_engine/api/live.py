@@ -9,16 +9,15 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel
 
+from synapse_engine.api.rows import model_json, registry_json
 from synapse_engine.api.services import Services, Whole
 from synapse_engine.api.system import devices_out, system_out
 from synapse_engine.api.views import (
-    model_out,
-    registry_out,
     server_list,
     server_out,
     skipped_out,
 )
-from synapse_engine.api.wire.live import MemoryOut, NoticeOut, ScanOut, ServerLoad, Snapshot
+from synapse_engine.api.wire.live import MemoryOut, NoticeOut, ScanOut, ServerLoad
 from synapse_engine.api.wire.memory import DeviceOut
 
 # What changes again within this time is one event.
@@ -43,13 +42,17 @@ async def tell(services: Services) -> None:
 
 
 async def snapshot(services: Services) -> Whole:
-    """Everything as it is now; readers that come in the same moment are given the same one."""
+    """Everything as it is now, a wire `Snapshot`; readers of the same moment are given the same one."""
     system = await system_out(services)
     # From here on nothing is waited for: what is put together is of one moment.
     live, now = services.live, time.monotonic()
     if live.whole is None or live.whole.last_id != live.bus.last_id or now - live.whole.at > FRESH_SECONDS:
-        whole = Snapshot(registry=registry_out(services), servers=server_list(services), system=system)
-        live.whole = Whole(live.bus.last_id, now, _json(whole))
+        data = b'{"registry":%b,"servers":%b,"system":%b}' % (
+            registry_json(services),
+            _json(server_list(services)),
+            _json(system),
+        )
+        live.whole = Whole(live.bus.last_id, now, data)
     return live.whole
 
 
@@ -69,7 +72,7 @@ def _publish_changes(services: Services) -> None:
         bus.start_over()
     else:
         for model_id in models & entries.keys():
-            bus.publish("model", _json(model_out(services, entries[model_id])))
+            bus.publish("model", model_json(services, entries[model_id]))
     if scan:
         bus.publish("scan", _json(_scan_out(services)))
 

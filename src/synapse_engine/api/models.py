@@ -9,8 +9,9 @@ import msgspec
 from fastapi import APIRouter, Response
 
 from synapse_engine.api.errors import documented
+from synapse_engine.api.rows import registry_json, with_models
 from synapse_engine.api.services import Services, Wired
-from synapse_engine.api.views import model_out, plan_out, registry_out
+from synapse_engine.api.views import model_out, plan_out
 from synapse_engine.api.wire.memory import PlanOut
 from synapse_engine.api.wire.models import (
     EnableAsk,
@@ -34,8 +35,7 @@ router = APIRouter(prefix="/api/models", tags=["models"])
 @router.get("/registry", response_model=RegistryOut, responses=documented())
 async def registry(services: Wired) -> Response:
     """Every model with the person's choices and its server's status."""
-    # Thousands of models: written as JSON once, not taken apart and validated on the way.
-    return Response(registry_out(services).model_dump_json(), media_type="application/json")
+    return Response(registry_json(services), media_type="application/json")
 
 
 @router.post("/rescan", responses=documented(507))
@@ -52,8 +52,8 @@ async def rescan(services: Wired) -> Rescanned:
     )
 
 
-@router.post("/enable", responses=documented(404, 409, 507))
-async def enable(services: Wired, ask: EnableAsk) -> Enabled:
+@router.post("/enable", response_model=Enabled, responses=documented(404, 409, 507))
+async def enable(services: Wired, ask: EnableAsk) -> Response:
     """Enable or disable the given models, or those of a tier, or all that can be launched."""
     if ask.model_ids is None:
         named = [e for e in services.registry.entries.values() if not ask.enabled or _is_launchable(e)]
@@ -70,11 +70,11 @@ async def enable(services: Wired, ask: EnableAsk) -> Enabled:
 
     differing = sum(services.registry.get(model_id).choices.enabled != ask.enabled for model_id in ids)
     await services.registry.edit(change)
-    return Enabled(
-        message=f"{'Enabled' if ask.enabled else 'Disabled'} {differing} models",
-        changed=differing,
-        models=[model_out(services, services.registry.get(model_id)) for model_id in ids],
+    answer = Enabled(
+        message=f"{'Enabled' if ask.enabled else 'Disabled'} {differing} models", changed=differing, models=[]
     )
+    entries = [services.registry.get(model_id) for model_id in ids]
+    return Response(with_models(services, answer, entries), media_type="application/json")
 
 
 @router.post("/{model_id:path}/release", responses=documented(404, 409, 503))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -50,6 +50,8 @@ class Services:
     logs: Logs
     counts: ServerCounts
     gateway: Gateway
+    # By model id: what a model's JSON was written from, and the JSON.
+    rows: dict[str, tuple[object, bytes]] = field(default_factory=dict)
 
 
 def _services(request: Request) -> Services:

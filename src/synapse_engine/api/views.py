@@ -9,7 +9,7 @@ from synapse_engine.api.wire.base import LastError, PortRange, Status
 from synapse_engine.api.wire.memory import DeviceOut, EstimateOut, PlannedDevice, PlanOut
 from synapse_engine.api.wire.models import ModelOut, RegistryOut, SkippedFile
 from synapse_engine.api.wire.servers import FailedModel, ServerList, ServerOut
-from synapse_engine.catalog.registry import Entry
+from synapse_engine.catalog.registry import Choices, Entry
 from synapse_engine.errors import SynapseError
 from synapse_engine.fleet.budget import Plan
 from synapse_engine.fleet.cache import plan_slots
@@ -40,10 +40,10 @@ def status_of(server: Server | None) -> Status:
 
 
 def registry_out(services: Services) -> RegistryOut:
-    """The whole registry, with the status of every model's server."""
+    """The registry without its models, which `rows` adds."""
     known = services.registry
     return RegistryOut(
-        models=[model_out(services, entry) for entry in known.entries.values()],
+        models=[],
         scan_paths=[str(root) for root in services.scanner.roots],
         last_scan=known.last_scan,
         scan_seconds=known.scan_seconds,
@@ -89,7 +89,7 @@ def model_out(services: Services, entry: Entry) -> ModelOut:
         port_is_pinned=choices.port_is_pinned,
         aliases=list(choices.aliases),
         settings=dict(choices.settings),
-        settings_verified=not choices.settings or services.engines.known is not None,
+        settings_verified=is_verified(services, choices),
         estimated_memory_mb=megabytes(demand.estimate.total_bytes),
         measured_memory_mb=None if measured is None else megabytes(measured),
         missing=entry.missing,
@@ -98,6 +98,11 @@ def model_out(services: Services, entry: Entry) -> ModelOut:
         last_error=_last_error(server),
         restart_required=services.fleet.restart_required(entry),
     )
+
+
+def is_verified(services: Services, choices: Choices) -> bool:
+    """Whether an engine has been there to check the settings against."""
+    return not choices.settings or services.engines.known is not None
 
 
 def server_out(services: Services, entry: Entry) -> ServerOut:

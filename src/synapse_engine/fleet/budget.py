@@ -85,12 +85,6 @@ class Budget:
             known = self._demands[entry.model_id] = (state, demand)
         return known[1]
 
-    async def warm(self) -> None:
-        """Work out every model's need beforehand, so that the first who asks for thousands need not wait."""
-        for entry in list(self._registry.entries.values()):
-            self.demand(entry)
-            await asyncio.sleep(0)
-
     async def plan(self, entry: Entry) -> Plan:
         """A start that is not made."""
         await self.admission.capacity()
