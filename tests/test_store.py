@@ -170,11 +170,19 @@ async def test_a_full_disk_fails_the_work_and_nothing_else(path: Path) -> None:
     await store.close()
 
 
-async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+async def test_its_folder_is_made(tmp_path: Path) -> None:
     store = Store(tmp_path / "none" / "synapse.db", FIRST)
-    with pytest.raises(StoreFailed, match="unable to open database file"):
-        await store.run(words)
+    assert await store.run(words) == []
     await store.close()
+
+
+async def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file" / "synapse.db", tmp_path):
+        store = Store(place, FIRST)
+        with pytest.raises(StoreFailed, match="The records cannot be reached"):
+            await store.run(words)
+        await store.close()
 
 
 @contextmanager

@@ -40,12 +40,14 @@ from synapse_engine.gateway.names import Names
 from synapse_engine.gateway.news import News
 from synapse_engine.gateway.openai import openai_router
 from synapse_engine.gateway.protocol import protocol_class
+from synapse_engine.gateway.recorder import Recorder, first_id
 from synapse_engine.gateway.waking import Waking
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import LocalLauncher, port_holder
 from synapse_engine.launch.logs import Logs
-from synapse_engine.metrics import ServerCounts
+from synapse_engine.metrics import RequestMeasures, ServerCounts
 from synapse_engine.settings import Settings
+from synapse_engine.store import Store
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLOSE_CONNECTIONS_SECONDS = 3
@@ -120,7 +122,10 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
     registry = Registry.open(folder.registry, live.changes.some_models)
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=UPSTREAM_KEEP_ALIVE_SECONDS)
     jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, auto_decompress=False) as session:
+    async with (
+        recording(settings, folder, live.bus) as recorder,
+        aiohttp.ClientSession(connector=connector, cookie_jar=jar, auto_decompress=False) as session,
+    ):
         engines = Engines(settings.llama_server_path, named=settings.engines)
         fleet = Fleet(
             registry,
@@ -144,7 +149,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             on_change=on_change,
         )
         waking = Waking(fleet)
-        gateway = wire_gateway(settings, folder, registry, fleet, waking)
+        gateway = wire_gateway(settings, folder, registry, fleet, waking, recorder.activity)
         services = Services(
             settings=settings,
             folder=folder,
@@ -157,12 +162,14 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             logs=logs,
             counts=counts,
             gateway=gateway,
+            recorder=recorder,
         )
         work = (
             lambda: tell(services),
             logs.keep_small,
             fleet.budget.memories.watch,
             fleet.idle_stops.watch,
+            recorder.run,
         )
         tasks = [asyncio.create_task(_keep_up(each)) for each in work]
         try:
@@ -177,8 +184,29 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             await fleet.let_go(0.0)
 
 
+@asynccontextmanager
+async def recording(settings: Settings, folder: DataFolder, bus: Bus) -> AsyncIterator[Recorder]:
+    """What records requests; on leaving, all that have ended are saved. Raises StoreRefused."""
+    store = Store(folder.store)
+    try:
+        activity = Activity(await first_id(store))
+        measures = RequestMeasures()
+        recorder = Recorder(activity, store, measures, settings.activity_max, lambda: bus.subscribers > 0)
+        try:
+            yield recorder
+        finally:
+            await recorder.flush()
+    finally:
+        await store.close()
+
+
 def wire_gateway(
-    settings: Settings, folder: DataFolder, registry: Registry, fleet: Fleet, waking: Waking
+    settings: Settings,
+    folder: DataFolder,
+    registry: Registry,
+    fleet: Fleet,
+    waking: Waking,
+    activity: Activity,
 ) -> Gateway:
     folder.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     lines = waking.lines = Lines(
@@ -191,7 +219,7 @@ def wire_gateway(
     )
     names = Names(registry, fleet, on_demand=settings.on_demand)
     news = News(fleet, settings.loading_news)
-    return Gateway(settings, folder.spool, Activity(), names, lines, news)
+    return Gateway(settings, folder.spool, activity, names, lines, news)
 
 
 def places_to_load(cores: int) -> int:

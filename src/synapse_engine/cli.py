@@ -6,7 +6,8 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
@@ -174,7 +175,9 @@ def logs(name: str, lines: int, follow: bool, level: str, search: str, as_json: 
     query = urlencode({"tail": lines, "level": level, "search": search, "ansi": str(follow).lower()})
     path = f"/api/models/servers/{_id(name)}/logs?{query}"
     if follow:
-        _follow(path)
+        for _, chunk in _events(path):
+            for line in chunk["lines"]:
+                click.echo(line)
         return
     answer = _call("GET", path)
     if as_json:
@@ -182,6 +185,49 @@ def logs(name: str, lines: int, follow: bool, level: str, search: str, as_json: 
         return
     for line in answer["lines"]:
         click.echo(line)
+
+
+@main.command()
+@click.option("-n", "--lines", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many.")
+@click.option("--model", help="Only those to this model.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with those that end from now on; Ctrl-C ends it.")
+@as_json
+def activity(lines: int, model: str | None, follow: bool, as_json: bool) -> None:
+    """List requests to models: the latest that have ended, then those in flight."""
+    query = {"limit": lines} | ({} if model is None else {"model": model})
+    ended = _call("GET", f"/api/activity?{urlencode(query)}")["calls"]
+    live = _call("GET", "/api/activity/live")["calls"]
+    if as_json:
+        _print_json({"ended": ended, "live": live})
+        return
+    calls = [*reversed(ended), *live]
+    headers = ["id", "at", "model", "outcome", "first byte (s)", "total (s)", "prompt", "output", "tokens/s"]
+    _print_table(map(_call_row, calls), headers, "No request yet.")
+    if not follow:
+        return
+    for name, event in _events("/api/events"):
+        for call in event["ended"] if name == "activity" else ():
+            if model in (None, call["model_id"], call["asked"]):
+                click.echo("  ".join("-" if cell is None else str(cell) for cell in _call_row(call)))
+
+
+def _call_row(call: Any) -> list[object]:
+    """One that has ended, or is in flight."""
+    return [
+        call["id"],
+        datetime.fromisoformat(call["began_at"]).astimezone().strftime("%H:%M:%S"),
+        call["model_id"] or call["asked"] or None,
+        call.get("outcome") or call["stage"],
+        _rounded(call["first_byte_seconds"]),
+        _rounded(call.get("total_seconds", call.get("seconds"))),
+        call.get("prompt_tokens"),
+        call.get("output_tokens"),
+        _rounded(call.get("output_per_second"), 1),
+    ]
+
+
+def _rounded(value: float | None, digits: int = 3) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 @main.command()
@@ -232,13 +278,11 @@ def _call(method: str, path: str, body: object = None) -> Any:
     return Client(_settings()).call(method, path, body)
 
 
-def _follow(path: str) -> None:
+def _events(path: str) -> Iterator[tuple[str, Any]]:
     from synapse_engine.client import Client
 
     with contextlib.suppress(KeyboardInterrupt):
-        for chunk in Client(_settings()).events(path):
-            for line in chunk["lines"]:
-                click.echo(line)
+        yield from Client(_settings()).events(path)
 
 
 def _id(name: str) -> str:

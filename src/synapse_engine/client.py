@@ -46,16 +46,19 @@ class Client:
             raise Answered(problem["error"], problem["detail"])
         return response.json()
 
-    def events(self, path: str) -> Iterator[Any]:
-        """The JSON of each server-sent event, until the control plane ends. Raises Unreachable, Answered."""
+    def events(self, path: str) -> Iterator[tuple[str, Any]]:
+        """Server-sent events, name and JSON, until the control plane ends. Raises Unreachable, Answered."""
         try:
             with self._http.stream("GET", path, headers={"Accept": "text/event-stream"}) as response:
                 if response.is_error:
                     response.read()
                     raise Answered(**_problem(response))
+                name = ""
                 for line in response.iter_lines():
-                    if line.startswith("data: "):
-                        yield json.loads(line.removeprefix("data: "))
+                    if line.startswith("event: "):
+                        name = line.removeprefix("event: ")
+                    elif line.startswith("data: "):
+                        yield name, json.loads(line.removeprefix("data: "))
         except httpx.TransportError as error:
             raise Unreachable(self._address) from error
 

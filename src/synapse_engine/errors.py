@@ -27,7 +27,6 @@
       CouldNotSave             507
       StoreFailed              500
       CallNotFound             404
-      CallCancelled            409
       DataFolderInUse          (ends `serve` before it listens)
       AddressInUse             (the same)
       Unreachable              (in the shell)
@@ -289,16 +288,6 @@ class CallNotFound(SynapseError):
             f"No request in flight: {call_id}",
             "It has ended, or there was none. GET /api/activity/live lists them.",
         )
-
-
-class CallCancelled(SynapseError):
-    """A request that a person ended from outside, before the first byte of its answer."""
-
-    code = "cancelled"
-    status = 409
-
-    def __init__(self) -> None:
-        super().__init__("Request cancelled", "Somebody ended it, on the page or over the API.")
 
 
 class DataFolderInUse(SynapseError):

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["server", "model", "scan", "memory", "notice"]
+Kind = Literal["server", "model", "scan", "memory", "notice", "activity", "queue"]
 
 QUEUE_EVENTS = 512
 KEPT_EVENTS = 2048
@@ -23,9 +23,9 @@ KEPT_EVENTS = 2048
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """data: JSON, made once for all readers."""
+    """data: JSON, made once for all readers. id: None for one that nobody who comes back is told again."""
 
-    id: int
+    id: int | None
     kind: Kind
     data: bytes
 
@@ -128,10 +128,12 @@ class Bus:
         """Return once there is a subscription."""
         await self._somebody.wait()
 
-    def publish(self, kind: Kind, data: bytes) -> None:
-        self.last_id += 1
-        event = Event(self.last_id, kind, data)
-        self._kept.append(event)
+    def publish(self, kind: Kind, data: bytes, *, is_kept: bool = True) -> None:
+        """is_kept: for those who come back; not needed where the next of its kind tells all."""
+        event = Event(self.last_id + 1 if is_kept else None, kind, data)
+        if event.id is not None:
+            self.last_id = event.id
+            self._kept.append(event)
         for subscription in self._subscriptions:
             subscription.offer(event)
 
@@ -164,4 +166,4 @@ class Bus:
         oldest = self.last_id - len(self._kept)
         if last_seen is None or not oldest <= last_seen <= self.last_id:
             return None
-        return [event for event in self._kept if event.id > last_seen]
+        return [event for event in self._kept if event.id is not None and event.id > last_seen]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+REQUEST_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 LOAD_BUCKETS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -83,12 +84,48 @@ class ServerCounts:
             self._loads[model_id].observe(self._clock() - began)
 
     def families(self) -> list[Family]:
-        loads = [sample for model, load in self._loads.items() for sample in load.samples({"model": model})]
         return [
             _counts("synapse_server_starts_total", "Starts of a model's server.", self._starts),
             _counts("synapse_server_failures_total", "Starts and servers that failed.", self._failures),
             _counts("synapse_server_restarts_total", "Starts that followed a crash.", self._restarts),
-            Family("synapse_server_load_seconds", "histogram", "From a start to ready.", loads),
+            _times("synapse_server_load_seconds", "From a start to ready.", self._loads),
+        ]
+
+
+class RequestMeasures:
+    """How long the recorded requests of each model took, and their tokens."""
+
+    def __init__(self) -> None:
+        self._queue, self._first_byte, self._total = (
+            defaultdict[str, Histogram](lambda: Histogram(REQUEST_BUCKETS)) for _ in range(3)
+        )
+        self._prompt: Counter[str] = Counter()
+        self._cached: Counter[str] = Counter()
+        self._output: Counter[str] = Counter()
+
+    def observe_times(
+        self, model_id: str, queue_seconds: float, first_byte_seconds: float | None, total_seconds: float
+    ) -> None:
+        self._queue[model_id].observe(queue_seconds)
+        self._total[model_id].observe(total_seconds)
+        if first_byte_seconds is not None:
+            self._first_byte[model_id].observe(first_byte_seconds)
+
+    def observe_tokens(self, model_id: str, prompt: int, cached: int, output: int) -> None:
+        self._prompt[model_id] += prompt
+        self._cached[model_id] += cached
+        self._output[model_id] += output
+
+    def families(self) -> list[Family]:
+        return [
+            _times("synapse_request_queue_seconds", "Until it was given to its server.", self._queue),
+            _times("synapse_request_first_byte_seconds", "Until the answer began.", self._first_byte),
+            _times("synapse_request_seconds", "Until the last byte.", self._total),
+            _counts("synapse_prompt_tokens_total", "Tokens of prompts, cached ones too.", self._prompt),
+            _counts(
+                "synapse_cached_tokens_total", "Of these, those taken from a prompt cache.", self._cached
+            ),
+            _counts("synapse_output_tokens_total", "Tokens of answers.", self._output),
         ]
 
 
@@ -105,6 +142,11 @@ def exposition(families: Iterable[Family]) -> str:
 
 def _counts(name: str, help_text: str, counts: Counter[str]) -> Family:
     return Family(name, "counter", help_text, [Sample(n, {"model": model}) for model, n in counts.items()])
+
+
+def _times(name: str, help_text: str, times: Mapping[str, Histogram]) -> Family:
+    samples = [sample for model, histogram in times.items() for sample in histogram.samples({"model": model})]
+    return Family(name, "histogram", help_text, samples)
 
 
 def _labels(labels: Mapping[str, str]) -> str:

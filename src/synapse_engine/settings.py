@@ -149,6 +149,13 @@ class Settings(BaseSettings):
     log_max_mb: float = _setting(
         "SYNAPSE_LOG_MAX_MB", 16, "How much of each server's log is kept, in MB (10^6 bytes).", gt=0
     )
+    activity_max: int = _setting(
+        "SYNAPSE_ACTIVITY_MAX",
+        50_000,
+        "Requests whose records are kept (about 140 bytes each); the oldest go first.",
+        ge=0,
+        le=10_000_000,
+    )
     on_demand: bool = _setting("SYNAPSE_ON_DEMAND", True, "Requests may start enabled models.")
     queue_max: int = _setting(
         "SYNAPSE_QUEUE_MAX", 256, "How many requests may wait for a model; four times as many in all.", ge=0

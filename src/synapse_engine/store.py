@@ -112,6 +112,7 @@ class Store:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self._path, isolation_level=None)
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             if version > len(self._migrations):

@@ -82,4 +82,4 @@ async def test_the_key_is_nowhere_to_be_read(tmp_path: Path, engine: Path, stage
         for path in ("/api/system", "/api/models/registry", "/api/models/servers", "/openapi.json"):
             assert "s3cret" not in (await plane.get(path)).text
         for folder, _, files in os.walk(plane.settings.data_dir):
-            assert not any("s3cret" in Path(folder, name).read_text() for name in files)
+            assert not any(b"s3cret" in Path(folder, name).read_bytes() for name in files)

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 NOTICE_SECONDS = 0.003
+USAGE = {
+    "usage": {"completion_tokens": 3, "prompt_tokens": 7, "prompt_tokens_details": {"cached_tokens": 2}},
+    "timings": {"cache_n": 2, "prompt_n": 5, "prompt_per_second": 90.5, "predicted_n": 3}
+    | {"predicted_per_second": 40.25},
+}
 
 
 class Stage:
@@ -140,7 +145,7 @@ class Server:
             self.stream(connection)
         else:
             said = {"role": "assistant", "content": f"{self.options['--alias']} at your service"}
-            send_json(connection, 200, {"choices": [{"message": said}], "asked": asked})
+            send_json(connection, 200, {"choices": [{"message": said}], "asked": asked, **USAGE})
 
     def stream(self, connection: socket.socket) -> None:
         connection.sendall(

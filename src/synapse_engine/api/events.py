@@ -12,6 +12,7 @@ from synapse_engine.api.live import snapshot
 from synapse_engine.api.logs import log_events
 from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.streams import EventStream, framed, merged
+from synapse_engine.api.traffic import traffic
 from synapse_engine.api.wire.live import Events
 from synapse_engine.events import Subscription
 from synapse_engine.launch.loglines import Sieve
@@ -28,7 +29,10 @@ async def events(
     log: Annotated[list[str] | None, Query(description="models whose new log lines to tell too")] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> EventStream:
-    """First a `snapshot`, then every change. `Last-Event-ID` goes on where it broke off, if possible."""
+    """First a `snapshot`, then every change; `Last-Event-ID` goes on where it broke off, if possible.
+
+    `activity` and `queue` tell the state as it is, at the beginning and when it has changed; they have no id.
+    """
     sources = [_changes(services, _number(last_event_id))]
     for name in log or ():
         model_id = services.registry.resolve(name).model_id
@@ -38,7 +42,7 @@ async def events(
 
 async def _changes(services: Services, last_seen: int | None) -> AsyncGenerator[bytes]:
     with services.live.bus.subscribe(last_seen) as subscription:
-        yield RETRY
+        yield RETRY if subscription.is_behind else RETRY + traffic(services)
         while True:
             if subscription.is_behind:
                 yield await _whole(services, subscription)
@@ -49,7 +53,7 @@ async def _changes(services: Services, last_seen: int | None) -> AsyncGenerator[
 async def _whole(services: Services, subscription: Subscription) -> bytes:
     whole = await snapshot(services)
     subscription.catch_up()
-    return framed("snapshot", whole.data, whole.last_id)
+    return framed("snapshot", whole.data, whole.last_id) + traffic(services)
 
 
 def _number(last_event_id: str | None) -> int | None:

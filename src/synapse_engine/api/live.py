@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from synapse_engine.api.rows import model_json, registry_json
 from synapse_engine.api.services import Services, Whole
 from synapse_engine.api.system import devices_out, system_out
+from synapse_engine.api.traffic import tell_traffic
 from synapse_engine.api.views import (
     server_list,
     server_out,
@@ -37,6 +38,7 @@ async def tell(services: Services) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(_tell_changes(services))
             group.create_task(_tell_memory(services))
+            group.create_task(tell_traffic(services))
     finally:
         logger.removeHandler(notices)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 
 import psutil
@@ -12,6 +13,8 @@ from starlette.responses import PlainTextResponse
 import synapse_engine
 from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.views import STATUSES, status_of
+from synapse_engine.gateway.activity import Stage
+from synapse_engine.gateway.recorder import Recorder
 from synapse_engine.launch.base import Memory
 from synapse_engine.metrics import CONTENT_TYPE, Family, Sample, exposition
 
@@ -25,6 +28,8 @@ async def metrics(services: Wired) -> PlainTextResponse:
     families = [
         *_servers(services, memories),
         *services.counts.families(),
+        *_requests(services.recorder),
+        *services.recorder.measures.families(),
         *_models(services),
         *_own(services),
     ]
@@ -46,6 +51,30 @@ def _servers(services: Services, memories: Mapping[str, Memory]) -> list[Family]
         _gauge("synapse_server_memory_resident_bytes", "Memory of a server, as top shows it.", *resident),
         _gauge("synapse_server_memory_private_bytes", "What the end of a server would free.", *private),
         _gauge("synapse_server_active_requests", "Requests that a server is answering.", *active),
+    ]
+
+
+def _requests(recorder: Recorder) -> list[Family]:
+    activity = recorder.activity
+    ended = [
+        Sample(count, {"model": model_id or "", "dialect": dialect, "outcome": outcome})
+        for (model_id, dialect, outcome), count in activity.counts.items()
+    ]
+    unrecorded = Sample(sum(activity.counts.values()) - recorder.recorded - len(activity.ended))
+    waiting, in_flight = Counter[str](), Counter[str]()
+    for call in activity.live.values():
+        stages = waiting if call.stage in (Stage.QUEUED, Stage.LOADING) else in_flight
+        stages[call.model_id or ""] += 1
+    return [
+        Family("synapse_requests_total", "counter", "Requests that have ended, every one.", ended),
+        Family(
+            "synapse_requests_unrecorded_total",
+            "counter",
+            "Of these, those that came too fast to be recorded: in no histogram and in no count of tokens.",
+            [unrecorded],
+        ),
+        _by_model("synapse_requests_waiting", "Requests in line, or waiting for a server to load.", waiting),
+        _by_model("synapse_requests_in_flight", "Requests given to a server.", in_flight),
     ]
 
 
@@ -73,6 +102,10 @@ def _own(services: Services) -> list[Family]:
         _gauge("process_resident_memory_bytes", "Resident memory.", Sample(process.memory_info().rss)),
         Family("process_cpu_seconds_total", "counter", "Processor time used.", [cpu_seconds]),
     ]
+
+
+def _by_model(name: str, help_text: str, counts: Counter[str]) -> Family:
+    return _gauge(name, help_text, *(Sample(count, {"model": model}) for model, count in counts.items()))
 
 
 def _gauge(name: str, help_text: str, *samples: Sample) -> Family:

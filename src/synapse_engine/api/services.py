@@ -13,6 +13,7 @@ from synapse_engine.datafolder import DataFolder
 from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.gateway.gateway import Gateway
+from synapse_engine.gateway.recorder import Recorder
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.logs import Logs
 from synapse_engine.metrics import ServerCounts
@@ -50,6 +51,7 @@ class Services:
     logs: Logs
     counts: ServerCounts
     gateway: Gateway
+    recorder: Recorder
     # By model id: what a model's JSON was written from, and the JSON.
     rows: dict[str, tuple[object, bytes]] = field(default_factory=dict)
 

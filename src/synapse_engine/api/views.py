@@ -51,7 +51,7 @@ def registry_out(services: Services) -> RegistryOut:
         scan_progress=services.scanner.progress,
         port_range=PortRange(start=services.settings.port_range_start, end=services.settings.port_range_end),
         skipped=skipped_out(services),
-        notices=[*known.notices, *services.scanner.notices],
+        notices=[*known.notices, *services.scanner.notices, *services.recorder.store.notices],
     )
 
 

@@ -71,10 +71,10 @@ def _figures(connection: sqlite3.Connection, key: str, since: int) -> dict[Any, 
 
 
 def _of(counted: list[Any], waits: str) -> Figures:
-    ranked = sorted(msgspec.json.decode(waits, type=list[float]))
+    figures, ranked = Figures(*counted), sorted(msgspec.json.decode(waits, type=list[float]))
     if not ranked:
-        return Figures(*counted)
+        return figures
     # The smallest value that at least 95 of 100 do not exceed.
     p95 = ranked[(len(ranked) * 95 + 99) // 100 - 1]
     mean = sum(ranked) / len(ranked)
-    return Figures(*counted, first_byte_seconds=mean, first_byte_p95_seconds=p95)
+    return msgspec.structs.replace(figures, first_byte_seconds=mean, first_byte_p95_seconds=p95)

@@ -13,7 +13,9 @@ export interface paths {
         };
         /**
          * Events
-         * @description First a `snapshot`, then every change. `Last-Event-ID` goes on where it broke off, if possible.
+         * @description First a `snapshot`, then every change; `Last-Event-ID` goes on where it broke off, if possible.
+         *
+         *     `activity` and `queue` tell the state as it is, at the beginning and when it has changed; they have no id.
          */
         get: operations["events_api_events_get"];
         put?: never;
@@ -76,6 +78,106 @@ export interface paths {
          * @description Prometheus text format.
          */
         get: operations["metrics_metrics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Activity
+         * @description Requests that have ended, newest arrival first. The last half second's may be missing still.
+         */
+        get: operations["list_activity_api_activity_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/activity/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Live
+         * @description Requests in flight, oldest first.
+         */
+        get: operations["list_live_api_activity_live_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/activity/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Summarize Activity
+         * @description The last minutes in figures, by time and by model.
+         */
+        get: operations["summarize_activity_api_activity_summary_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/activity/{call_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Cancel Call
+         * @description End a request in flight: its client is told, and its server's slot is free.
+         */
+        delete: operations["cancel_call_api_activity__call_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Queue
+         * @description Who waits for which model, and how many are being answered.
+         */
+        get: operations["show_queue_api_queue_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -437,8 +539,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Chat with a running model */
-        post: operations["relay_v1_chat_completions_post"];
+        /** Chat with a model */
+        post: operations["relayed_v1_chat_completions_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -454,8 +556,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Complete a text with a running model */
-        post: operations["relay_v1_completions_post"];
+        /** Complete a text with a model */
+        post: operations["relayed_v1_completions_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -471,8 +573,76 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Embed texts with a running embedding model */
-        post: operations["relay_v1_embeddings_post"];
+        /** Embed texts with an embedding model */
+        post: operations["relayed_v1_embeddings_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rerank": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rank documents with a reranking model */
+        post: operations["relayed_v1_rerank_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/responses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Chat with a model, in the shape of OpenAI's responses */
+        post: operations["relayed_v1_responses_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Chat with a model, in Anthropic's shape */
+        post: operations["relayed_v1_messages_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages/count_tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Count the tokens of a chat, in Anthropic's shape */
+        post: operations["relayed_v1_messages_count_tokens_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -500,6 +670,105 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * ActivityEvent
+         * @description What is in flight and has just ended; after a time without news nothing has changed.
+         */
+        ActivityEvent: {
+            /**
+             * Live
+             * @description in flight now, the oldest 100
+             */
+            live: components["schemas"]["LiveCall"][];
+            /**
+             * In Flight
+             * @description in flight now, all of them
+             */
+            in_flight: number;
+            /**
+             * Ended
+             * @description ended since the event before, the newest 100, oldest first
+             */
+            ended: components["schemas"]["EndedCall"][];
+            /**
+             * Ended Count
+             * @description ended since the event before, all that are recorded
+             */
+            ended_count: number;
+        };
+        /**
+         * ActivityPage
+         * @description Ended requests, newest arrival first.
+         */
+        ActivityPage: {
+            /** Calls */
+            calls: components["schemas"]["EndedCall"][];
+            /**
+             * Next
+             * @description the `before` of the next page; null on the last one
+             */
+            next: number | null;
+        };
+        /** ActivitySummary */
+        ActivitySummary: {
+            /** Bucket Seconds */
+            bucket_seconds: number;
+            /**
+             * Buckets
+             * @description oldest first, without a gap; the last one is still filling
+             */
+            buckets: components["schemas"]["BucketOut"][];
+            /**
+             * Models
+             * @description most requests first
+             */
+            models: components["schemas"]["ModelFigures"][];
+        };
+        /** BucketOut */
+        BucketOut: {
+            /** Requests */
+            requests: number;
+            /**
+             * Errors
+             * @description error, refused and server_lost
+             */
+            errors: number;
+            /** Prompt Tokens */
+            prompt_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /**
+             * Output Per Second
+             * @description mean of the answers' own speeds, tokens per second
+             */
+            output_per_second: number | null;
+            /**
+             * First Byte Seconds
+             * @description mean, in seconds
+             */
+            first_byte_seconds: number | null;
+            /**
+             * First Byte P95 Seconds
+             * @description 95th percentile, in seconds
+             */
+            first_byte_p95_seconds: number | null;
+            /**
+             * At
+             * Format: date-time
+             * @description where it begins
+             */
+            at: string;
+        };
+        /** CancelledCall */
+        CancelledCall: {
+            /**
+             * Message
+             * @example Request cancelled
+             */
+            message: string;
+            /** Id */
+            id: number;
+        };
         /** DeviceOut */
         DeviceOut: {
             /**
@@ -555,6 +824,107 @@ export interface components {
             changed: number;
             /** Models */
             models: components["schemas"]["ModelOut"][];
+        };
+        /**
+         * EndedCall
+         * @description A request that has ended. Times are seconds; those of a server's tokens are its own word.
+         */
+        EndedCall: {
+            /**
+             * Id
+             * @description grows with each request
+             */
+            id: number;
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /**
+             * Model Id
+             * @description null where the name meant no model
+             */
+            model_id: string | null;
+            /**
+             * Asked
+             * @description the name that was asked for
+             */
+            asked: string;
+            /** Variant */
+            variant: string | null;
+            /**
+             * Server Id
+             * @description which of its servers or upstreams answered
+             */
+            server_id: string | null;
+            /**
+             * Dialect
+             * @example openai
+             * @example anthropic
+             * @example ollama
+             */
+            dialect: string;
+            /** Path */
+            path: string;
+            /**
+             * Client
+             * @description the address that it came from
+             */
+            client: string;
+            /** Stream */
+            stream: boolean;
+            /** @description error: the server answered 400 or above; refused: we did, without asking it; server_lost: it broke off; client_left; cancelled: over the API, or by our own end */
+            outcome: components["schemas"]["Outcome"];
+            /**
+             * Status
+             * @description of the HTTP answer; null where none was sent
+             */
+            status: number | null;
+            /** Error */
+            error: string | null;
+            /**
+             * Queue Seconds
+             * @description until it was given to its server, without load_seconds
+             */
+            queue_seconds: number;
+            /**
+             * Load Seconds
+             * @description waited for its server to load
+             */
+            load_seconds: number;
+            /**
+             * First Byte Seconds
+             * @description from its arrival until its answer began
+             */
+            first_byte_seconds: number | null;
+            /**
+             * Total Seconds
+             * @description from its arrival to its last byte
+             */
+            total_seconds: number;
+            /**
+             * Prompt Tokens
+             * @description cached ones too; null where the answer did not say
+             */
+            prompt_tokens: number | null;
+            /**
+             * Cached Tokens
+             * @description of the prompt, taken from the prompt cache
+             */
+            cached_tokens: number | null;
+            /** Output Tokens */
+            output_tokens: number | null;
+            /** Prompt Per Second */
+            prompt_per_second: number | null;
+            /**
+             * Output Per Second
+             * @description tokens per second; where the server does not say it, a stream's own pace
+             */
+            output_per_second: number | null;
+            /** Bytes In */
+            bytes_in: number;
+            /** Bytes Out */
+            bytes_out: number;
         };
         /**
          * EngineChoice
@@ -671,7 +1041,7 @@ export interface components {
         };
         /**
          * Events
-         * @description The stream's events by their name, each with its data. An `id` grows with each one.
+         * @description The stream's events by their name, each with its data. An `id` grows with each one that has one.
          */
         Events: {
             /** @description first, and again for a reader that has fallen behind */
@@ -684,6 +1054,10 @@ export interface components {
             /** @description new lines, for the models asked for with `log` */
             log: components["schemas"]["LogEvent"];
             notice: components["schemas"]["NoticeOut"];
+            /** @description requests in flight and ended, at most ten times a second; no id */
+            activity: components["schemas"]["ActivityEvent"];
+            /** @description who waits, at most ten times a second; no id */
+            queue: components["schemas"]["QueueOut"];
         };
         /** FailedModel */
         FailedModel: {
@@ -721,6 +1095,112 @@ export interface components {
              * Format: date-time
              */
             at: string;
+        };
+        /**
+         * LineOut
+         * @description A model's line.
+         */
+        LineOut: {
+            /** Model Id */
+            model_id: string;
+            /** Waiting */
+            waiting: number;
+            /**
+             * In Flight
+             * @description given to its server
+             */
+            in_flight: number;
+            /**
+             * Limit
+             * @description how many are given to its server at a time
+             */
+            limit: number;
+            /**
+             * Oldest Seconds
+             * @description how long the first of those that wait has waited, in seconds
+             */
+            oldest_seconds: number;
+            /**
+             * Is Held Back
+             * @description nobody new is given to it, so that it can make room for another model
+             */
+            is_held_back: boolean;
+        };
+        /**
+         * LiveActivity
+         * @description Requests in flight, oldest first.
+         */
+        LiveActivity: {
+            /** Calls */
+            calls: components["schemas"]["LiveCall"][];
+        };
+        /**
+         * LiveCall
+         * @description A request in flight.
+         */
+        LiveCall: {
+            /**
+             * Id
+             * @description grows with each request
+             */
+            id: number;
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /**
+             * Model Id
+             * @description null where the name meant no model
+             */
+            model_id: string | null;
+            /**
+             * Asked
+             * @description the name that was asked for
+             */
+            asked: string;
+            /** Variant */
+            variant: string | null;
+            /**
+             * Server Id
+             * @description which of its servers or upstreams answered
+             */
+            server_id: string | null;
+            /**
+             * Dialect
+             * @example openai
+             * @example anthropic
+             * @example ollama
+             */
+            dialect: string;
+            /** Path */
+            path: string;
+            /**
+             * Client
+             * @description the address that it came from
+             */
+            client: string;
+            /** Stream */
+            stream: boolean;
+            /** @description in its line, while its server loads, sent to it, or being answered */
+            stage: components["schemas"]["Stage"];
+            /**
+             * Seconds
+             * @description since it arrived, in seconds
+             */
+            seconds: number;
+            /**
+             * Load Seconds
+             * @description of these, spent while its server was loading, in seconds
+             */
+            load_seconds: number;
+            /**
+             * First Byte Seconds
+             * @description until its answer began, in seconds
+             */
+            first_byte_seconds: number | null;
+            /** Bytes Out */
+            bytes_out: number;
         };
         /**
          * LogEvent
@@ -771,6 +1251,40 @@ export interface components {
             aliases?: string[] | null;
             /** @description merged key by key; a key with null goes back to its default; null clears all */
             settings?: components["schemas"]["ModelSettings"] | null;
+        };
+        /** ModelFigures */
+        ModelFigures: {
+            /** Requests */
+            requests: number;
+            /**
+             * Errors
+             * @description error, refused and server_lost
+             */
+            errors: number;
+            /** Prompt Tokens */
+            prompt_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /**
+             * Output Per Second
+             * @description mean of the answers' own speeds, tokens per second
+             */
+            output_per_second: number | null;
+            /**
+             * First Byte Seconds
+             * @description mean, in seconds
+             */
+            first_byte_seconds: number | null;
+            /**
+             * First Byte P95 Seconds
+             * @description 95th percentile, in seconds
+             */
+            first_byte_p95_seconds: number | null;
+            /**
+             * Model Id
+             * @description null for names that meant no model
+             */
+            model_id: string | null;
         };
         /** ModelOut */
         ModelOut: {
@@ -949,6 +1463,12 @@ export interface components {
              */
             at: string;
         };
+        /**
+         * Outcome
+         * @description How a call ended. ERROR: the server answered 400 or above. REFUSED: we did, without asking it.
+         * @enum {string}
+         */
+        Outcome: "ok" | "error" | "refused" | "client_left" | "server_lost" | "cancelled";
         /** OwnLogLines */
         OwnLogLines: {
             /** Lines */
@@ -1058,6 +1578,19 @@ export interface components {
             start: number;
             /** End */
             end: number;
+        };
+        /** QueueOut */
+        QueueOut: {
+            /**
+             * Waiting
+             * @description of all models
+             */
+            waiting: number;
+            /**
+             * Lines
+             * @description of every model that somebody waits for, or is answered by
+             */
+            lines: components["schemas"]["LineOut"][];
         };
         /** Readiness */
         Readiness: {
@@ -1250,6 +1783,12 @@ export interface components {
             servers: components["schemas"]["ServerList"];
             system: components["schemas"]["SystemOut"];
         };
+        /**
+         * Stage
+         * @description How far a call is: in its line, until its server is ready, asked, or being answered.
+         * @enum {string}
+         */
+        Stage: "queued" | "loading" | "sent" | "answering";
         /**
          * StartAllAsk
          * @description Every enabled model; or those of a tier; or the given ones, enabled or not.
@@ -1620,6 +2159,290 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+        };
+    };
+    list_activity_api_activity_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description only older ones than this id */
+                before?: number | null;
+                /** @description any name of a model, also of one that is gone */
+                model?: string | null;
+                outcome?: components["schemas"]["Outcome"] | null;
+                dialect?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_live_api_activity_live_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveActivity"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    summarize_activity_api_activity_summary_get: {
+        parameters: {
+            query?: {
+                minutes?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivitySummary"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_call_api_activity__call_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of a request in flight */
+                call_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelledCall"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    show_queue_api_queue_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -2768,7 +3591,7 @@ export interface operations {
             };
         };
     };
-    relay_v1_chat_completions_post: {
+    relayed_v1_chat_completions_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -2790,7 +3613,7 @@ export interface operations {
             };
         };
     };
-    relay_v1_completions_post: {
+    relayed_v1_completions_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -2812,7 +3635,95 @@ export interface operations {
             };
         };
     };
-    relay_v1_embeddings_post: {
+    relayed_v1_embeddings_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    relayed_v1_rerank_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    relayed_v1_responses_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    relayed_v1_messages_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    relayed_v1_messages_count_tokens_post: {
         parameters: {
             query?: never;
             header?: never;

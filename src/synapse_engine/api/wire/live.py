@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from synapse_engine.api.wire.activity import ActivityEvent, QueueOut
 from synapse_engine.api.wire.base import Mb
 from synapse_engine.api.wire.memory import DeviceOut
 from synapse_engine.api.wire.models import ModelOut, RegistryOut, SkippedFile
@@ -56,7 +57,7 @@ class NoticeOut(BaseModel):
 
 
 class Events(BaseModel):
-    """The stream's events by their name, each with its data. An `id` grows with each one."""
+    """The stream's events by their name, each with its data. An `id` grows with each one that has one."""
 
     snapshot: Snapshot = Field(description="first, and again for a reader that has fallen behind")
     server: ServerOut = Field(description="one server, a stopped one too")
@@ -65,3 +66,7 @@ class Events(BaseModel):
     memory: MemoryOut
     log: LogEvent = Field(description="new lines, for the models asked for with `log`")
     notice: NoticeOut
+    activity: ActivityEvent = Field(
+        description="requests in flight and ended, at most ten times a second; no id"
+    )
+    queue: QueueOut = Field(description="who waits, at most ten times a second; no id")
