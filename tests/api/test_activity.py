@@ -49,18 +49,20 @@ async def test_one_that_was_answered(plane: ControlPlane) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "words"),
+    ("name", "status", "model_id", "words"),
     [
-        ({"model": "nobody"}, 404, "Model not found: nobody"),
-        ({"model": "qwen_7b_fast"}, 503, "Model is not running"),
-        ({"model": 5}, 400, ""),
+        ("nobody", 404, None, "Model not found: nobody"),
+        ("Qwen-7B-Q4_K_M", 503, "qwen_7b_fast", "Model is not running"),
+        (5, 400, None, ""),
     ],
 )
-async def test_one_that_we_refused(plane: ControlPlane, body: Any, status: int, words: str) -> None:
+async def test_one_that_we_refused(
+    plane: ControlPlane, name: object, status: int, model_id: str | None, words: str
+) -> None:
     await plane.add("Qwen-7B-Q4_K_M.gguf")
-    assert (await plane.post(CHAT, body)).status_code == status
+    assert (await plane.post(CHAT, {"model": name})).status_code == status
     (call,) = await ended(plane)
-    assert (call["outcome"], call["status"], call["server_id"]) == ("refused", status, None)
+    assert (call["outcome"], call["status"], call["model_id"]) == ("refused", status, model_id)
     assert words in call["error"]
     assert call["first_byte_seconds"] is None
 
@@ -121,6 +123,8 @@ async def test_one_that_waits_is_seen_in_its_line(plane: ControlPlane) -> None:
         assert (line["model_id"], line["waiting"], line["in_flight"]) == (model_id, 1, 0)
         (shown,) = (await plane.get("/api/queue")).json()["lines"]
         assert shown["oldest_seconds"] > line["oldest_seconds"] >= 0
+        (waiting,) = await live(plane)
+        assert (waiting["model_id"], waiting["stage"]) == (model_id, "loading")
         assert shown["limit"] > 0 and not shown["is_held_back"]
         actor.tell("ready")
         assert (await asking).status_code == 200

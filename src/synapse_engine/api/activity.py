@@ -57,7 +57,7 @@ async def list_activity(
 @router.get("/activity/live", responses=documented())
 async def list_live(services: Wired) -> LiveActivity:
     """Requests in flight, oldest first."""
-    return LiveActivity(calls=live_calls(services.recorder.activity.live.values()))
+    return LiveActivity(calls=live_calls(services, services.recorder.activity.live.values()))
 
 
 @router.get("/activity/summary", responses=documented(500))

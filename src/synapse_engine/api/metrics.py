@@ -63,7 +63,7 @@ def _requests(recorder: Recorder) -> list[Family]:
     unrecorded = Sample(sum(activity.counts.values()) - recorder.recorded - len(activity.ended))
     waiting, in_flight = Counter[str](), Counter[str]()
     for call in activity.live.values():
-        stages = waiting if call.stage in (Stage.QUEUED, Stage.LOADING) else in_flight
+        stages = waiting if call.stage is Stage.QUEUED else in_flight
         stages[call.model_id or ""] += 1
     return [
         Family("synapse_requests_total", "counter", "Requests that have ended, every one.", ended),

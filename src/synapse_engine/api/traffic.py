@@ -16,12 +16,14 @@ from typing import Any
 from synapse_engine.api.services import Services
 from synapse_engine.api.streams import framed
 from synapse_engine.api.wire.activity import ActivityEvent, EndedCall, LineOut, LiveCall, QueueOut
-from synapse_engine.gateway.activity import Call, Outcome
+from synapse_engine.fleet.state import State
+from synapse_engine.gateway.activity import Call, Outcome, Stage
 from synapse_engine.gateway.lines import LineView
 from synapse_engine.gateway.records import Record
 
 COALESCE_SECONDS = 0.1
 LIVE_MAX = 100
+COMING = (State.QUEUED, State.STARTING, State.BACKOFF)
 
 
 async def tell_traffic(services: Services) -> None:
@@ -31,7 +33,8 @@ async def tell_traffic(services: Services) -> None:
     lines_then: object = None
     while True:
         await bus.somebody()
-        live_now = [(call.id, call.stage) for call in services.recorder.activity.live.values()]
+        live = services.recorder.activity.live
+        live_now = [(call.id, stage_of(services, call)) for call in live.values()]
         records, count = services.recorder.take_untold()
         if records or live_now != live_then:
             bus.publish("activity", _activity(services, records, count), is_kept=False)
@@ -52,7 +55,7 @@ def traffic(services: Services) -> bytes:
 def _activity(services: Services, records: Iterable[Record], count: int) -> bytes:
     live = services.recorder.activity.live
     event = ActivityEvent(
-        live=live_calls(islice(live.values(), LIVE_MAX)),
+        live=live_calls(services, islice(live.values(), LIVE_MAX)),
         in_flight=len(live),
         ended=[ended_call(record) for record in records],
         ended_count=count,
@@ -60,12 +63,21 @@ def _activity(services: Services, records: Iterable[Record], count: int) -> byte
     return event.model_dump_json().encode()
 
 
-def live_calls(calls: Iterable[Call]) -> list[LiveCall]:
+def stage_of(services: Services, call: Call) -> Stage:
+    """As it is shown: one that is in line while its server comes up is loading."""
+    if call.stage is Stage.QUEUED and call.model_id is not None:
+        server = services.fleet.servers.get(call.model_id)
+        if server is not None and server.state in COMING:
+            return Stage.LOADING
+    return call.stage
+
+
+def live_calls(services: Services, calls: Iterable[Call]) -> list[LiveCall]:
     now = time.monotonic()
     return [
         LiveCall(
             **_common(call),
-            stage=call.stage,
+            stage=stage_of(services, call),
             seconds=max(0.0, now - call.began),
             load_seconds=call.load_seconds,
             first_byte_seconds=None if call.first_byte is None else call.first_byte - call.began,

@@ -29,7 +29,10 @@ class Outcome(StrEnum):
 
 
 class Stage(StrEnum):
-    """How far a call is: in its line, until its server is ready, asked, or being answered."""
+    """How far a call is: in its line, sent to its server, or being answered.
+
+    LOADING is how one in line is shown whose server is not ready; it is not noted.
+    """
 
     QUEUED = "queued"
     LOADING = "loading"
@@ -44,8 +47,8 @@ class Call:
     began_at is time.time(); began, seated, first_byte and ended are time.monotonic(). cancel: ends it from
     outside. asked: the name as it was asked for; model_id, what it came to. load_seconds: of the time until
     it was seated (given to its server), how long the server was loading. tail: the last TAIL_BYTES of the
-    answer's body at most, without transfer encoding. head: its first HEAD_BYTES at most, where the answer is
-    longer than that tail: there embeddings and Anthropic's streams say how long the prompt was.
+    answer's body at most, without transfer encoding. head: its first HEAD_BYTES at most: there embeddings
+    and Anthropic's streams say how long the prompt was.
     """
 
     id: int

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from synapse_engine.errors import BodyTooLarge, SynapseError, UpstreamFailed
-from synapse_engine.gateway.activity import TAIL_BYTES, Call, Outcome, Stage
+from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.dialect import Dialect, error_body, error_event, error_headers
 from synapse_engine.gateway.endpoints import Endpoint, NamedBy, name_and_path, name_in_query
@@ -177,6 +177,7 @@ class Exchange:
         call = self._call
         if call.first_byte is None:
             call.first_byte = time.monotonic()
+            call.head = data[:HEAD_BYTES]
         call.bytes_out += len(data)
         call.tail = data[-TAIL_BYTES:] if len(data) >= TAIL_BYTES else (call.tail + data)[-TAIL_BYTES:]
         if self._is_chunked:
@@ -214,6 +215,8 @@ class Exchange:
         """Find whom it is for, and a seat there: at once, or in a task that waits."""
         try:
             target = self._target = self._read_target()
+            if len(target.model_ids) == 1:
+                self._call.model_id = target.model_ids[0]
             seat = self._gateway.lines.seat_now(target, self._asker())
         except SynapseError as error:
             self.refuse(error)

@@ -842,7 +842,7 @@ export interface components {
             began_at: string;
             /**
              * Model Id
-             * @description null where the name meant no model
+             * @description null where the name meant none, or none was chosen yet
              */
             model_id: string | null;
             /**
@@ -868,7 +868,7 @@ export interface components {
             path: string;
             /**
              * Client
-             * @description the address that it came from
+             * @description its address and its program, by User-Agent
              */
             client: string;
             /** Stream */
@@ -1151,7 +1151,7 @@ export interface components {
             began_at: string;
             /**
              * Model Id
-             * @description null where the name meant no model
+             * @description null where the name meant none, or none was chosen yet
              */
             model_id: string | null;
             /**
@@ -1177,7 +1177,7 @@ export interface components {
             path: string;
             /**
              * Client
-             * @description the address that it came from
+             * @description its address and its program, by User-Agent
              */
             client: string;
             /** Stream */
@@ -1785,7 +1785,9 @@ export interface components {
         };
         /**
          * Stage
-         * @description How far a call is: in its line, until its server is ready, asked, or being answered.
+         * @description How far a call is: in its line, sent to its server, or being answered.
+         *
+         *     LOADING is how one in line is shown whose server is not ready; it is not noted.
          * @enum {string}
          */
         Stage: "queued" | "loading" | "sent" | "answering";

@@ -18,13 +18,13 @@ class CallOut(BaseModel):
 
     id: int = Field(description="grows with each request")
     began_at: datetime
-    model_id: str | None = Field(description="null where the name meant no model")
+    model_id: str | None = Field(description="null where the name meant none, or none was chosen yet")
     asked: str = Field(description="the name that was asked for")
     variant: str | None
     server_id: str | None = Field(description="which of its servers or upstreams answered")
     dialect: str = Field(examples=["openai", "anthropic", "ollama"])
     path: str
-    client: str = Field(description="the address that it came from")
+    client: str = Field(description="its address and its program, by User-Agent")
     stream: bool
 
 
