@@ -13,7 +13,7 @@ from tests.fakes.rig import until
 from tests.fakes.stage import Behaviour, Stage
 
 from synapse_engine.gateway import news
-from synapse_engine.gateway.lines import SEATS_PER_SLOT
+from synapse_engine.gateway.line import SEATS_PER_SLOT
 
 CHAT = "/v1/chat/completions"
 NAME = "Qwen-7B-Q4_K_M.gguf"

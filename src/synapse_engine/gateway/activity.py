@@ -102,6 +102,8 @@ class Activity:
         del self.live[call.id]
         call.ended = time.monotonic()
         call.outcome = outcome
+        # It must not keep alive all that worked on it.
+        call.cancel = _nothing
         self.ended.append(call)
         self.counts[call.model_id, call.dialect, outcome] += 1
 
@@ -112,3 +114,7 @@ class Activity:
             return False
         call.cancel()
         return True
+
+
+def _nothing() -> None:
+    """Too late to cancel."""

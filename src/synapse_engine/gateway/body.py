@@ -79,11 +79,13 @@ class Body:
         self.close()
         self._pieces, self._scanner, self.size = [data], None, len(data)
 
+    @property
+    def is_in_memory(self) -> bool:
+        return self._file is None
+
     def pieces(self) -> Iterator[bytes]:
-        """All of it, piece by piece; again from its beginning each time."""
-        if self._file is None:
-            yield self.whole()
-            return
+        """All of a large one, piece by piece; again from its beginning each time."""
+        assert self._file is not None
         self._file.seek(0)
         while piece := self._file.read(PIECE_BYTES):
             yield piece

@@ -46,6 +46,9 @@ ENDPOINTS: dict[tuple[bytes, bytes], Endpoint] = {
 
 def find_endpoint(method: bytes, url: bytes) -> Endpoint | None:
     """None where the request is not the relay's."""
+    endpoint = ENDPOINTS.get((method, url))
+    if endpoint is not None:
+        return endpoint
     path = url.partition(b"?")[0]
     endpoint = ENDPOINTS.get((method, path))
     if endpoint is None and path.startswith(UPSTREAM) and method not in (b"OPTIONS", b"CONNECT"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.dialect import Dialect, error_body, error_event, error_headers
 from synapse_engine.gateway.endpoints import Endpoint, NamedBy, name_and_path, name_in_query
 from synapse_engine.gateway.headers import answer_headers, lines_of, request_head
-from synapse_engine.gateway.lines import Asker, Seat
+from synapse_engine.gateway.line import Asker, Seat, Wish
 from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.upstream import Connection, Headers
 
@@ -42,6 +42,23 @@ class Exchange:
     """Stands where uvicorn has a request-response cycle of its own; the first attributes are for its eyes."""
 
     message_event = asyncio.Event()
+    response_complete = False
+    disconnected = False
+
+    _call: Call
+    _target: Target
+    _problem: SynapseError | None = None
+    _is_begun = False
+    _is_asked = False
+    _has_head = False
+    _is_chunked = False
+    _is_stream = False
+    _has_retried = False
+    _seat: Seat | None = None
+    _upstream: Connection | None = None
+    _task: asyncio.Task[None] | None = None
+    _news: asyncio.Task[None] | None = None
+    _leave_line: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -51,35 +68,22 @@ class Exchange:
         method: bytes,
         url: bytes,
         headers: Headers,
+        fields: dict[bytes, bytes],
         *,
         keep_alive: bool,
         is_old: bool,
     ) -> None:
         self.keep_alive = keep_alive
-        self.response_complete = False
-        self.disconnected = False
         self._gateway = gateway
         self._client = client
         self._endpoint = endpoint
         self._method = method
         self._url = url
         self._headers = headers
-        self._fields = dict(headers)
+        self._fields = fields
         self._is_old = is_old
         self._body = Body(gateway.spool_folder, gateway.body_max_bytes)
-        self._problem: SynapseError | None = None
-        self._is_begun = False
-        self._is_asked = False
-        self._has_head = False
-        self._is_chunked = False
-        self._is_stream = False
-        self._has_retried = False
         self._out: list[bytes] = []
-        self._seat: Seat | None = None
-        self._upstream: Connection | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._call: Call
-        self._target: Target
 
     # Of the client's connection: the request.
 
@@ -89,7 +93,7 @@ class Exchange:
         self._call = self._gateway.activity.begin(
             self._url.partition(b"?")[0].decode("latin-1"),
             self._endpoint.dialect,
-            self._client_name(),
+            self._client.name(self._fields),
             self.cancel,
         )
         try:
@@ -153,15 +157,14 @@ class Exchange:
                 self._call.error = f"The server answered {status}"
             return
         self._has_head = True
-        fields = dict(headers)
-        self._is_stream = b"event-stream" in fields.get(b"content-type", b"")
+        self._is_stream = any(name == b"content-type" and b"event-stream" in value for name, value in headers)
         out = self._out
         out.append(STATUS_LINES.get(status) or b"HTTP/1.1 %d %s\r\n" % (status, reason))
         out.append(answer_headers(headers))
         out.append(self._common_headers())
         if length is not None:
             if length or status not in (204, 304):
-                out.append(b"content-length: %d\r\n" % self._told_length(length, fields))
+                out.append(b"content-length: %d\r\n" % length)
         elif self._is_old:
             self.keep_alive = False
         else:
@@ -222,7 +225,7 @@ class Exchange:
             self.refuse(error)
             return
         if seat is None:
-            self._task = asyncio.create_task(self._wait(target), name="waiting request")
+            self._wait(target)
         else:
             self._send(seat)
 
@@ -242,18 +245,20 @@ class Exchange:
             self._body.replace(target.changes(self._body.whole(), self._url))
         return target
 
-    async def _wait(self, target: Target) -> None:
-        began = time.monotonic()
-        news = asyncio.create_task(self._tell_news(target)) if self._wants_news() else None
+    def _wait(self, target: Target) -> None:
+        """In line, until there is a seat or an error; a stream is told meanwhile how it stands."""
+        if self._call.is_stream and self._endpoint.dialect in (Dialect.OPENAI, Dialect.ANTHROPIC):
+            self._news = asyncio.create_task(self._tell_news(target), name="news of a wait")
         try:
-            seat = await self._gateway.lines.seat(target, self._asker())
+            wish = Wish(target, self._asker(), self._is_seated, self.refuse)
+            self._leave_line = self._gateway.lines.wait(wish)
         except SynapseError as error:
             self.refuse(error)
-            return
-        finally:
-            if news is not None:
-                news.cancel()
-        self._call.load_seconds = min(seat.load_seconds, time.monotonic() - began)
+
+    def _is_seated(self, seat: Seat) -> None:
+        if self._news is not None:
+            self._news.cancel()
+        self._call.load_seconds = seat.load_seconds
         self._send(seat)
 
     def _send(self, seat: Seat) -> None:
@@ -291,7 +296,7 @@ class Exchange:
     def _ask(self, connection: Connection, seat: Seat) -> None:
         self._upstream = connection
         head = request_head(self._method, seat.place, self._url, self._headers, self._body.size)
-        connection.ask(self, head, self._body.pieces(), expects_no_body=self._method == b"HEAD")
+        connection.ask(self, head, self._body, expects_no_body=self._method == b"HEAD")
         if self._client.flow.write_paused:
             connection.pause()
 
@@ -307,9 +312,6 @@ class Exchange:
                 self._out += [STREAM_HEAD, self._common_headers(), framing, close, b"\r\n"]
             self._out.append(b"%x\r\n%b\r\n" % (len(line), line) if self._is_chunked else line)
             self._write()
-
-    def _wants_news(self) -> bool:
-        return self._call.is_stream and self._endpoint.dialect in (Dialect.OPENAI, Dialect.ANTHROPIC)
 
     def _fail(self, error: SynapseError, outcome: Outcome) -> None:
         """Say so in the dialect's shape: as the answer, or as the last event of a stream that is then cut."""
@@ -341,8 +343,11 @@ class Exchange:
         if self._upstream is not None:
             self._upstream.abort()
             self._upstream = None
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
+        if self._leave_line is not None:
+            self._leave_line()
+        for task in (self._task, self._news):
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
         if self._seat is not None:
             self._seat.release()
             self._seat = None
@@ -363,18 +368,9 @@ class Exchange:
         if announced and int(announced) > self._gateway.body_max_bytes:
             raise BodyTooLarge(self._gateway.body_max_bytes)
 
-    def _told_length(self, length: int, fields: dict[bytes, bytes]) -> int:
-        """To a HEAD the length that a GET's body would have."""
-        return int(fields.get(b"content-length", length)) if self._method == b"HEAD" else length
-
     def _asker(self) -> Asker:
         priority = PRIORITIES.get(self._fields.get(b"x-synapse-priority", b""), 1)
         return Asker(self._call.client, priority)
-
-    def _client_name(self) -> str:
-        """Whom fairness counts as one: an address and a program on it."""
-        host = self._client.client[0] if self._client.client else ""
-        return f"{host} {self._fields.get(b'user-agent', b'').decode('latin-1')[:80]}".rstrip()
 
     def _common_headers(self) -> bytes:
         default = self._client.server_state.default_headers

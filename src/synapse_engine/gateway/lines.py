@@ -1,178 +1,25 @@
-"""Who waits for which model, and who is being served.
-
-A seat is a lease with a place in the server's work. A server is given a few requests for each of its slots,
-so that it never runs dry; the rest wait here, where turns are fair, and not there, where they are not.
-"""
+"""Every model's line: who is let into one, and how long anybody waits."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from synapse_engine.catalog.registry import Registry
-from synapse_engine.errors import NotRunning, QueueFull, SynapseError, WaitedTooLong
+from synapse_engine.errors import NotRunning, QueueFull, WaitedTooLong
 from synapse_engine.fleet.fleet import Fleet
-from synapse_engine.fleet.leases import Lease
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
-from synapse_engine.gateway.fairness import FairQueue, Ticket
+from synapse_engine.gateway.line import Asker, Line, LineView, Seat, Wish
 from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.permission import why_not_started
-from synapse_engine.gateway.upstream import Place, place_of
 
-SEATS_PER_SLOT = 4
-SLOTS = 4
+__all__ = ["Asker", "Line", "LineView", "Lines", "Seat", "Wish"]
+
 SETTLED = (State.READY, State.STOPPED, State.BACKOFF, State.FAILED)
 # For all models together, this many times what one may have.
 QUEUES_IN_ALL = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """client: whom fairness counts as one. priority: 0 high, 1 normal, 2 low. prefix: a hash of what the
-    conversation begins with, so that it goes where the prompt cache is warm.
-    """
-
-    client: str
-    priority: int = 1
-    prefix: int | None = None
-
-
-@dataclass(frozen=True)
-class LineView:
-    """A line as it is shown. oldest_seconds: how long the first of those that wait has waited."""
-
-    model_id: str
-    waiting: int
-    in_flight: int
-    limit: int
-    oldest_seconds: float
-    is_held_back: bool
-
-
-class Seat:
-    """Use of a ready server until `release`. load_seconds: how much of the wait was for its start."""
-
-    __slots__ = ("lease", "line", "load_seconds", "model_id", "place", "server_id", "variant")
-
-    def __init__(self, line: Line, lease: Lease, place: Place, variant: str | None) -> None:
-        self.line = line
-        self.lease = lease
-        self.place = place
-        self.model_id = line.model_id
-        self.server_id = line.model_id
-        self.variant = variant
-        self.load_seconds = 0.0
-
-    def release(self) -> None:
-        self.lease.__exit__(None, None, None)
-        self.line.rises()
-
-    def __enter__(self) -> Seat:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-
-@dataclass(slots=True, eq=False)
-class Wish:
-    """What one that waits wants, and the future that it waits for."""
-
-    target: Target
-    asker: Asker
-    seat: asyncio.Future[Seat]
-
-
-class Line:
-    """Those who wait for one model and those who are served by it.
-
-    is_held_back: nobody new is seated, so that the model becomes idle and can make room for another.
-    """
-
-    def __init__(self, model_id: str, fleet: Fleet, on_change: Callable[[str], None]) -> None:
-        self.model_id = model_id
-        self.waiting: FairQueue[Wish] = FairQueue()
-        self.in_flight = 0
-        self.is_held_back = False
-        self.came_up_at = 0.0
-        self.wanted_since: float | None = None
-        self._fleet = fleet
-        self._on_change = on_change
-        self._places: dict[str, Place] = {}
-        self._deserted = asyncio.Event()
-
-    @property
-    def limit(self) -> int:
-        return SEATS_PER_SLOT * SLOTS
-
-    def view(self) -> LineView:
-        oldest = self.waiting.oldest
-        waited = time.monotonic() - oldest.since if oldest else 0.0
-        return LineView(
-            self.model_id, len(self.waiting), self.in_flight, self.limit, waited, self.is_held_back
-        )
-
-    def sit_down(self, target: Target, asker: Asker) -> Seat | None:
-        """A seat, if there is one at once. Raises Booting."""
-        if self.is_held_back or self.in_flight >= self.limit:
-            return None
-        try:
-            lease = self._fleet.lease(self.model_id)
-        except NotRunning:
-            return None
-        place = self._places.get(lease.api_key)
-        if place is None:
-            # Those of earlier starts are of no use any more.
-            known = {key: place for key, place in self._places.items() if len(self._places) < 64}
-            place = place_of(lease.url, lease.api_key)
-            self._places = {**known, lease.api_key: place}
-        lease.__enter__()
-        self.in_flight += 1
-        return Seat(self, lease, place, target.variant)
-
-    def rises(self) -> None:
-        """One has been served."""
-        self.in_flight -= 1
-        if self.waiting:
-            self.advance()
-
-    def join(self, ticket: Ticket[Wish]) -> None:
-        self.waiting.add(ticket)
-        self._on_change(self.model_id)
-
-    def leave(self, ticket: Ticket[Wish]) -> None:
-        self.waiting.remove(ticket)
-        self._on_change(self.model_id)
-        if not self.waiting:
-            self._deserted.set()
-
-    def advance(self) -> None:
-        """Seat whom there is room for."""
-        while (ticket := self.waiting.peek(time.monotonic())) is not None:
-            wish = ticket.what
-            if not wish.seat.done():
-                seat = self.sit_down(wish.target, wish.asker)
-                if seat is None:
-                    return
-                if self.wanted_since is not None:
-                    seat.load_seconds = max(0.0, time.monotonic() - max(self.wanted_since, ticket.since))
-                wish.seat.set_result(seat)
-            self.waiting.take(ticket)
-
-    def fail(self, error: SynapseError) -> None:
-        """Turn away everybody who waits."""
-        for ticket in self.waiting.tickets:
-            if not ticket.what.seat.done():
-                ticket.what.seat.set_exception(error)
-
-    async def until_deserted(self) -> None:
-        """Return once nobody waits."""
-        while self.waiting:
-            self._deserted.clear()
-            await self._deserted.wait()
 
 
 class Lines:
@@ -197,6 +44,7 @@ class Lines:
         self._queue_seconds = queue_seconds
         self._on_change = on_change
         self._by_model: dict[str, Line] = {}
+        self._watch: asyncio.TimerHandle | None = None
 
     @property
     def by_model(self) -> Mapping[str, Line]:
@@ -222,37 +70,49 @@ class Lines:
 
     def seat_now(self, target: Target, asker: Asker) -> Seat | None:
         """A seat where there is one at once and nobody waits for it. Raises Booting."""
-        if len(target.model_ids) == 1:
-            line = self._by_model.get(target.model_ids[0]) or self.line(target.model_ids[0])
-        else:
-            line = self.line(self._choose(target))
+        model_ids = target.model_ids
+        line = self.line(model_ids[0] if len(model_ids) == 1 else self._choose(target))
         return None if line.waiting else line.sit_down(target, asker)
 
-    async def seat(self, target: Target, asker: Asker) -> Seat:
-        """Wait for a seat, after starting the model where that may be done.
+    def wait(self, wish: Wish) -> Callable[[], None]:
+        """Stand in line, and have the model started where that may be done; answers how to leave the line.
 
-        Raises NotRunning, QueueFull, WaitedTooLong, and what made the start fail.
+        Raises NotRunning and QueueFull. on_error is told WaitedTooLong, and what made the start fail.
         """
-        line = self.line(self._choose(target))
+        line = self.line(self._choose(wish.target))
         self._check_may_wait(line)
-        wish = Wish(target, asker, asyncio.get_running_loop().create_future())
-        ticket = Ticket(asker.client, asker.priority, time.monotonic(), wish)
-        line.join(ticket)
+        ticket = line.join(wish)
+        self._watch_deadlines()
+        self.resume(line)
+        return lambda: line.leave(ticket)
+
+    async def seat(self, target: Target, asker: Asker) -> Seat:
+        """Wait for a seat. Raises what `wait` raises and on_error is told."""
+        future: asyncio.Future[Seat] = asyncio.get_running_loop().create_future()
+        leave = self.wait(Wish(target, asker, future.set_result, future.set_exception))
         try:
-            line.advance()
-            if not wish.seat.done():
-                self._wake(line)
-            await asyncio.wait({wish.seat}, timeout=self._queue_seconds)
-            if not wish.seat.done():
-                raise WaitedTooLong(line.model_id, self._queue_seconds, self._what_for(line))
-            return wish.seat.result()
+            return await asyncio.shield(future)
         except asyncio.CancelledError:
-            if wish.seat.done() and wish.seat.exception() is None:
-                wish.seat.result().release()
+            leave()
+            if future.done() and future.exception() is None:
+                future.result().release()
             raise
-        finally:
-            wish.seat.cancel()
-            line.leave(ticket)
+
+    def _watch_deadlines(self) -> None:
+        if self._watch is None:
+            delay = min(1.0, self._queue_seconds / 4)
+            self._watch = asyncio.get_running_loop().call_later(delay, self._look_at_deadlines)
+
+    def _look_at_deadlines(self) -> None:
+        self._watch = None
+        too_early = time.monotonic() - self._queue_seconds
+        for line in self._by_model.values():
+            while (oldest := line.waiting.oldest) is not None and oldest.since < too_early:
+                line.leave(oldest)
+                what_for = self._what_for(line)
+                oldest.what.on_error(WaitedTooLong(line.model_id, self._queue_seconds, what_for))
+        if any(line.waiting for line in self._by_model.values()):
+            self._watch_deadlines()
 
     def _choose(self, target: Target) -> str:
         """Of the models that will do: a ready one, the least busy; else one that is coming; else the first

@@ -42,13 +42,13 @@ class GatewayProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self.url = b""
         self._relayed: Exchange | None = None
-        # Of the head that is being read: what the parser has told, and what came since it began.
+        self._chunk_bytes = 0
         self._head_bytes = 0
-        self._unread_bytes = 0
         self._has_head = True
         self._is_whole = True
         self._is_lingering = False
         self._stall: asyncio.TimerHandle | None = None
+        self._name: tuple[bytes, str] = b"", ""
 
     # Of the transport.
 
@@ -56,20 +56,20 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._is_lingering:
             return
         self._unset_keepalive_if_required()
-        self._unread_bytes += len(data)
+        self._chunk_bytes = len(data)
+        self._head_bytes += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self.refuse(
-                BadRequest("No such protocol here", "This address speaks HTTP/1.1 and cannot upgrade.")
-            )
+            self.refuse(BadRequest("No such protocol here", "This address speaks HTTP/1.1 alone."))
         except httptools.HttpParserError as error:
             reason = error.__context__ if isinstance(error.__context__, SynapseError) else None
             self.refuse(reason or BadRequest("The request is not HTTP", str(error)))
         else:
-            if not self._has_head and self._unread_bytes > 2 * HEAD_BYTES:
+            if not self._has_head and self._head_bytes > 2 * HEAD_BYTES:
                 self.refuse(HeadTooLarge(HEAD_BYTES))
-            self._watch_for_stall()
+            if self._stall is not None or not self._is_whole:
+                self._watch_for_stall()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_stall()
@@ -95,38 +95,44 @@ class GatewayProtocol(HttpToolsProtocol):
     # Of the parser.
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        # At most: of what came at once, not all may belong to this head.
+        self._head_bytes = self._chunk_bytes
         self._has_head = self._is_whole = False
-        self._head_bytes = self._unread_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         self.url += url
-        self._measure_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._measure_head(len(name) + len(value))
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self._check_target()
+        headers = self.headers
+        fields = dict(headers)
+        self._check_head(fields)
         self._has_head = True
-        endpoint = find_endpoint(self.parser.get_method(), self.url)
+        self.expect_100_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+        method = self.parser.get_method()
+        endpoint = find_endpoint(method, self.url)
         if endpoint is None:
-            super().on_headers_complete()
+            self._leave_to_uvicorn()
             return
         before = self.cycle
         is_old = self.parser.get_http_version() == "1.0"
-        exchange = Exchange(
+        keep_alive = self.parser.should_keep_alive()
+        exchange = self.cycle = Exchange(
             self.gateway,
             self,
             endpoint,
-            self.parser.get_method(),
+            method,
             self.url,
-            self.headers,
-            keep_alive=self.parser.should_keep_alive(),
+            headers,
+            fields,
+            keep_alive=keep_alive,
             is_old=is_old,
         )
-        self.cycle = exchange
         if before is None or before.response_complete:
             self._start_asgi_task(exchange, None)
         else:
@@ -157,6 +163,14 @@ class GatewayProtocol(HttpToolsProtocol):
 
     # Of the exchange.
 
+    def name(self, fields: dict[bytes, bytes]) -> str:
+        """Whom fairness counts as one: an address and a program on it."""
+        agent = fields.get(b"user-agent", b"")
+        if self._name[0] != agent or not self._name[1]:
+            host = self.client[0] if self.client else ""
+            self._name = agent, f"{host} {agent.decode('latin-1')[:80]}".rstrip()
+        return self._name[1]
+
     def exchange_ends(self, *, may_keep: bool, is_unread: bool) -> None:
         """The answer is written. is_unread: the client may still be sending what nobody will read."""
         self._relayed = None
@@ -183,17 +197,28 @@ class GatewayProtocol(HttpToolsProtocol):
 
     # Its own.
 
-    def _measure_head(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > HEAD_BYTES or len(self.headers) > HEADERS:
+    def _check_head(self, fields: dict[bytes, bytes]) -> None:
+        """Raises BadRequest, HeadTooLarge."""
+        headers = self.headers
+        if len(headers) > HEADERS or (
+            self._head_bytes > HEAD_BYTES and _size(self.url, headers) > HEAD_BYTES
+        ):
             raise HeadTooLarge(HEAD_BYTES)
-
-    def _check_target(self) -> None:
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
-            raise BadRequest("The request is not HTTP", f"It has {hosts} Host headers instead of one.")
+        # A name that comes twice makes the one smaller than the other.
+        is_twice = len(fields) < len(headers) and sum(name == b"host" for name, _ in headers) > 1
+        is_missing = b"host" not in fields and self.parser.get_http_version() != "1.0"
+        if is_twice or is_missing:
+            raise BadRequest("The request is not HTTP", "It has to have one Host header.")
         if not self.url.startswith(b"/"):
             raise BadRequest("The request is not HTTP", "Its target is not a path.")
+
+    def _leave_to_uvicorn(self) -> None:
+        """What is not relayed: from here on as if it had been uvicorn's all along."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        super().on_headers_complete()
 
     def _close(self, *, linger: bool) -> None:
         if not linger or self.transport.is_closing():
@@ -207,8 +232,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _watch_for_stall(self) -> None:
         """A request that has begun is to go on; most come whole, so that nothing has to be watched."""
-        if self._stall is not None:
-            self._end_stall()
+        self._end_stall()
         if not self._is_whole and not self._is_lingering and not self.flow.read_paused:
             self._stall = self.loop.call_later(STALL_SECONDS, self._has_stalled)
 
@@ -221,6 +245,10 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
+
+
+def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
+    return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 def protocol_class(gateway: Gateway) -> type[GatewayProtocol]:

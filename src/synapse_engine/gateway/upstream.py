@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from synapse_engine.errors import UpstreamFailed
+from synapse_engine.gateway.body import Body
 
 CONNECT_SECONDS = 5.0
 # llama-server closes an idle connection after 5 s; a request sent in that moment would be lost.
@@ -49,7 +50,9 @@ class Answering(Protocol):
     """Who has asked, and is told the answer as it comes."""
 
     def answer_begins(self, status: int, reason: bytes, headers: Headers, length: int | None) -> None:
-        """length: of the body in bytes; None where only its end will tell."""
+        """length: of the body in bytes; None where only its end will tell. To a HEAD it is what a GET's
+        body would have, and nothing follows.
+        """
 
     def answer_goes_on(self, data: bytes) -> None: ...
 
@@ -87,17 +90,17 @@ class Connection(asyncio.Protocol):
 
     # Of the asker.
 
-    def ask(self, asker: Answering, head: bytes, pieces: Iterator[bytes], *, expects_no_body: bool) -> None:
+    def ask(self, asker: Answering, head: bytes, body: Body, *, expects_no_body: bool) -> None:
         """Send a request: its head, then its body as fast as the server takes it."""
         self._asker = asker
-        self._pieces = pieces
         self._expects_no_body = expects_no_body
         self._reset()
-        first = next(pieces, b"")
-        self._transport.write(head + first if len(first) < HEAD_BYTES else head)
-        if len(first) >= HEAD_BYTES:
-            self._transport.write(first)
-        self._send_on()
+        if body.is_in_memory:
+            self._transport.write(head + body.whole())
+        else:
+            self._transport.write(head)
+            self._pieces = body.pieces()
+            self._send_on()
 
     def pause(self) -> None:
         """The asker cannot take more for now."""
@@ -176,8 +179,12 @@ class Connection(asyncio.Protocol):
         if self._is_interim or self._is_complete or self._asker is None:
             return
         self._has_begun = True
-        length = self._body_length(status)
-        self._is_until_close = length is None and not self._is_chunked()
+        fields = dict(self._headers)
+        is_chunked = b"transfer-encoding" in fields
+        length = None if is_chunked or b"content-length" not in fields else int(fields[b"content-length"])
+        if self._expects_no_body or status in (204, 304):
+            length = length or 0
+        self._is_until_close = length is None and not is_chunked
         self._asker.answer_begins(status, self._reason, self._headers, length)
         if self._expects_no_body:
             # The parser would wait for the body that such an answer describes and does not have.
@@ -213,16 +220,6 @@ class Connection(asyncio.Protocol):
                 self._pieces = None
             else:
                 self._transport.write(piece)
-
-    def _body_length(self, status: int) -> int | None:
-        if self._expects_no_body or status in (204, 304):
-            return 0
-        if self._is_chunked():
-            return None
-        return next((int(value) for name, value in self._headers if name == b"content-length"), None)
-
-    def _is_chunked(self) -> bool:
-        return any(name == b"transfer-encoding" for name, value in self._headers)
 
     def _end(self, asker: Answering) -> None:
         self._asker = None

@@ -1,0 +1,185 @@
+"""One model's line: who waits for it, and who is being served.
+
+A seat is a lease with a place in the server's work. A server is given a few requests for each of its slots,
+so that it never runs dry; the rest wait here, where turns are fair, and not there, where they are not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from synapse_engine.errors import NotRunning, SynapseError
+from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.fleet.leases import Lease
+from synapse_engine.gateway.fairness import FairQueue, Ticket
+from synapse_engine.gateway.names import Target
+from synapse_engine.gateway.upstream import Place, place_of
+
+SEATS_PER_SLOT = 4
+SLOTS = 4
+PLACES_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """client: whom fairness counts as one. priority: 0 high, 1 normal, 2 low. prefix: a hash of what the
+    conversation begins with, so that it goes where the prompt cache is warm.
+    """
+
+    client: str
+    priority: int = 1
+    prefix: int | None = None
+
+
+@dataclass(frozen=True)
+class LineView:
+    """A line as it is shown. oldest_seconds: how long the first of those that wait has waited."""
+
+    model_id: str
+    waiting: int
+    in_flight: int
+    limit: int
+    oldest_seconds: float
+    is_held_back: bool
+
+
+class Seat:
+    """Use of a ready server until `release`. load_seconds: how much of the wait was for its start."""
+
+    __slots__ = ("lease", "line", "load_seconds", "model_id", "place", "server_id", "variant")
+
+    def __init__(self, line: Line, lease: Lease, place: Place, variant: str | None) -> None:
+        self.line = line
+        self.lease = lease
+        self.place = place
+        self.model_id = line.model_id
+        self.server_id = line.model_id
+        self.variant = variant
+        self.load_seconds = 0.0
+
+    def release(self) -> None:
+        self.lease.__exit__(None, None, None)
+        self.line.rises()
+
+    def __enter__(self) -> Seat:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+@dataclass(slots=True, eq=False)
+class Wish:
+    """What one that waits wants; exactly one of the two is called, unless it leaves before."""
+
+    target: Target
+    asker: Asker
+    on_seat: Callable[[Seat], None]
+    on_error: Callable[[SynapseError], None]
+
+
+class Line:
+    """Those who wait for one model and those who are served by it.
+
+    is_held_back: nobody new is seated, so that the model becomes idle and can make room for another.
+    came_up_at, wanted_since: of the monotonic clock; since when it is ready, and since when it is being
+    brought up for those who wait.
+    """
+
+    def __init__(self, model_id: str, fleet: Fleet, on_change: Callable[[str], None]) -> None:
+        self.model_id = model_id
+        self.waiting: FairQueue[Wish] = FairQueue()
+        self.in_flight = 0
+        self.is_held_back = False
+        self.came_up_at = 0.0
+        self.wanted_since: float | None = None
+        self._fleet = fleet
+        self._on_change = on_change
+        self._places: dict[str, Place] = {}
+        self._deserted = asyncio.Event()
+
+    @property
+    def limit(self) -> int:
+        return SEATS_PER_SLOT * SLOTS
+
+    def view(self) -> LineView:
+        oldest = self.waiting.oldest
+        waited = time.monotonic() - oldest.since if oldest else 0.0
+        return LineView(
+            self.model_id, len(self.waiting), self.in_flight, self.limit, waited, self.is_held_back
+        )
+
+    def sit_down(self, target: Target, asker: Asker) -> Seat | None:
+        """A seat, if there is one at once. Raises Booting."""
+        if self.is_held_back or self.in_flight >= self.limit:
+            return None
+        try:
+            lease = self._fleet.lease(self.model_id)
+        except NotRunning:
+            return None
+        lease.__enter__()
+        self.in_flight += 1
+        return Seat(self, lease, self._places.get(lease.api_key) or self._learn(lease), target.variant)
+
+    def rises(self) -> None:
+        """One has been served."""
+        self.in_flight -= 1
+        if self.waiting:
+            self.advance()
+
+    def join(self, wish: Wish) -> Ticket[Wish]:
+        """To the end of the line; the ticket is for leaving it."""
+        ticket = Ticket(wish.asker.client, wish.asker.priority, time.monotonic(), wish)
+        self.waiting.add(ticket)
+        self._on_change(self.model_id)
+        return ticket
+
+    def leave(self, ticket: Ticket[Wish]) -> None:
+        """Not to be asked any more. Harmless for one that waits no more."""
+        self.waiting.remove(ticket)
+        self._has_shrunk()
+
+    def advance(self) -> None:
+        """Seat whom there is room for."""
+        while (ticket := self.waiting.peek(time.monotonic())) is not None:
+            wish = ticket.what
+            try:
+                seat = self.sit_down(wish.target, wish.asker)
+            except SynapseError as error:
+                self.fail(error)
+                return
+            if seat is None:
+                return
+            self.waiting.take(ticket)
+            self._has_shrunk()
+            if self.wanted_since is not None:
+                seat.load_seconds = max(0.0, time.monotonic() - max(self.wanted_since, ticket.since))
+            wish.on_seat(seat)
+
+    def fail(self, error: SynapseError) -> None:
+        """Turn away everybody who waits."""
+        for ticket in self.waiting.tickets:
+            self.waiting.remove(ticket)
+            ticket.what.on_error(error)
+        self._has_shrunk()
+
+    async def until_deserted(self) -> None:
+        """Return once nobody waits."""
+        while self.waiting:
+            self._deserted.clear()
+            await self._deserted.wait()
+
+    def _has_shrunk(self) -> None:
+        self._on_change(self.model_id)
+        if not self.waiting:
+            self._deserted.set()
+
+    def _learn(self, lease: Lease) -> Place:
+        """Where its server is. Those of earlier starts are of no use any more."""
+        if len(self._places) >= PLACES_KEPT:
+            self._places.clear()
+        place = self._places[lease.api_key] = place_of(lease.url, lease.api_key)
+        return place
