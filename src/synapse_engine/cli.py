@@ -175,9 +175,10 @@ def logs(name: str, lines: int, follow: bool, level: str, search: str, as_json: 
     query = urlencode({"tail": lines, "level": level, "search": search, "ansi": str(follow).lower()})
     path = f"/api/models/servers/{_id(name)}/logs?{query}"
     if follow:
-        for _, chunk in _events(path):
-            for line in chunk["lines"]:
-                click.echo(line)
+        with contextlib.suppress(KeyboardInterrupt):
+            for _, chunk in _events(path):
+                for line in chunk["lines"]:
+                    click.echo(line)
         return
     answer = _call("GET", path)
     if as_json:
@@ -205,10 +206,11 @@ def activity(lines: int, model: str | None, follow: bool, as_json: bool) -> None
     _print_table(map(_call_row, calls), headers, "No request yet.")
     if not follow:
         return
-    for name, event in _events("/api/events"):
-        for call in event["ended"] if name == "activity" else ():
-            if model in (None, call["model_id"], call["asked"]):
-                click.echo("  ".join("-" if cell is None else str(cell) for cell in _call_row(call)))
+    with contextlib.suppress(KeyboardInterrupt):
+        for name, event in _events("/api/events"):
+            for call in event["ended"] if name == "activity" else ():
+                if model in (None, call["model_id"], call["asked"]):
+                    click.echo("  ".join("-" if cell is None else str(cell) for cell in _call_row(call)))
 
 
 def _call_row(call: Any) -> list[object]:
@@ -281,8 +283,7 @@ def _call(method: str, path: str, body: object = None) -> Any:
 def _events(path: str) -> Iterator[tuple[str, Any]]:
     from synapse_engine.client import Client
 
-    with contextlib.suppress(KeyboardInterrupt):
-        yield from Client(_settings()).events(path)
+    return Client(_settings()).events(path)
 
 
 def _id(name: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.serving import Serving, run_synapse, serving, serving_environment
+from tests.e2e.serving import COMMAND, Serving, run_synapse, serving, serving_environment
 from tests.fakes.control_plane import write_model
 from tests.fakes.stage import Behaviour, write_engine
 
@@ -91,6 +93,35 @@ def test_servers(serve: Serving) -> None:
     assert json_of(serve, "stop", "--all")["stopped"] == 0
 
 
+def test_activity(serve: Serving) -> None:
+    assert serve.synapse("activity").stdout == "No request yet.\n"
+    serve.synapse("start", ALPHA)
+    for name in (ALPHA, "nobody", ALPHA):
+        serve.http.post("/v1/chat/completions", json={"model": name})
+    while len((answer := json_of(serve, "activity"))["ended"]) < 3:
+        pass
+    assert answer["live"] == []
+    head, _, *rows = serve.synapse("activity").stdout.splitlines()
+    assert head.split("  ")[0] == "  id".strip() or head.split()[:4] == ["id", "at", "model", "outcome"]
+    assert [row.split()[2:4] for row in rows] == [[ALPHA, "ok"], ["nobody", "refused"], [ALPHA, "ok"]]
+    assert rows[0].split()[-3:] == ["7", "3", "40.2"]
+    assert len(serve.synapse("activity", "--model", ALPHA, "-n", "1").stdout.splitlines()) == 3
+
+
+def test_activity_is_followed(serve: Serving) -> None:
+    command = [*COMMAND, "activity", "--follow"]
+    with subprocess.Popen(command, env=serve.environment, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        assert following.stdout.readline() == "No request yet.\n"
+        while "synapse_event_subscribers 1" not in serve.http.get("/metrics").text:
+            pass
+        for name in ("nobody", "somebody"):
+            serve.http.post("/v1/chat/completions", json={"model": name})
+            assert following.stdout.readline().split()[2:4] == [name, "refused"]
+        following.send_signal(signal.SIGINT)
+        assert following.wait(10) == 0
+
+
 def test_doctor(serve: Serving) -> None:
     findings = {finding["subject"]: finding for finding in json_of(serve, "doctor")["findings"]}
     assert findings["engine"]["verdict"] == "ok"
@@ -135,6 +166,7 @@ COMMANDS = [
     ("disable", "--all"),
     ("rescan",),
     ("logs", "x"),
+    ("activity",),
 ]
 
 
@@ -167,5 +199,5 @@ def test_version_and_help(tmp_path: Path) -> None:
     environment = serving_environment(tmp_path / "data", tmp_path)
     assert run_synapse("--version", environment=environment).stdout.startswith("synapse, version ")
     said = run_synapse("-h", environment=environment).stdout
-    for command in "serve models ps start stop enable disable rescan logs doctor".split():
+    for command in "serve models ps start stop enable disable rescan logs activity doctor".split():
         assert f"\n  {command} " in said
