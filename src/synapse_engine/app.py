@@ -38,9 +38,9 @@ from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.lines import Lines
 from synapse_engine.gateway.names import Names
 from synapse_engine.gateway.news import News
-from synapse_engine.gateway.openai import openai_router
 from synapse_engine.gateway.protocol import protocol_class
 from synapse_engine.gateway.recorder import Recorder, first_id
+from synapse_engine.gateway.routes import gateway_router
 from synapse_engine.gateway.waking import Waking
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import LocalLauncher, port_holder
@@ -173,7 +173,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
         )
         tasks = [asyncio.create_task(_keep_up(each)) for each in work]
         try:
-            yield services, build_application(services, openai_router(registry, fleet))
+            yield services, build_application(services, gateway_router(gateway, registry, fleet))
         finally:
             await waking.close()
             gateway.pool.close()

@@ -141,6 +141,10 @@ class Server:
         asked = json.loads(body or b"{}")
         if path.partition("?")[0] == "/v1/models":
             send_json(connection, 200, {"object": "list", "data": [{"id": self.options["--alias"]}]})
+        elif path.partition("?")[0] == "/props":
+            send_json(
+                connection, 200, {"default_generation_settings": {"n_ctx": self.behaviour.get("slot_tokens")}}
+            )
         elif asked.get("stream"):
             self.stream(connection)
         else:

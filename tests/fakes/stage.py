@@ -32,7 +32,7 @@ class Behaviour:
     """What a fake engine does with one model.
 
     log: printed at once; exit_code: ends with it at once. The rest waits for `Actor.tell`, or does what
-    its name says. pace_seconds: between the chunks of a stream.
+    its name says. pace_seconds: between the chunks of a stream. slot_tokens: the context of one slot.
     """
 
     log: list[str] = field(default_factory=list)
@@ -44,6 +44,7 @@ class Behaviour:
     leaves_a_child: bool = False
     chunks: int = 3
     pace_seconds: float = 0.0
+    slot_tokens: int = 4096
 
     def write(self, model: Path, stage: Path | None) -> None:
         """Put it beside the model, where the fake engine looks."""

@@ -107,3 +107,10 @@ class Body:
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
+
+
+def in_memory(data: bytes) -> Body:
+    """One of our own, whatever its size."""
+    body = Body(Path(), 0)
+    body.replace(data)
+    return body

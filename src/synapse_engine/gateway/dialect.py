@@ -13,6 +13,8 @@ OLLAMA_PATHS = frozenset(
     f"/api/{name}"
     for name in "chat generate embed embeddings tags ps show version pull push create copy delete".split()
 )
+OLLAMA_FOLDER = "/api/blobs/"
+LLAMA_SERVER_PATHS = frozenset({"/models", "/models/load", "/models/unload", "/props", "/slots"})
 
 _ANTHROPIC_TYPES = {
     400: "invalid_request_error",
@@ -41,8 +43,10 @@ def dialect_of(path: str) -> Dialect:
         return Dialect.ANTHROPIC
     if path == "/v1" or path.startswith("/v1/"):
         return Dialect.OPENAI
-    if path in OLLAMA_PATHS:
+    if path in OLLAMA_PATHS or path.startswith(OLLAMA_FOLDER):
         return Dialect.OLLAMA
+    if path in LLAMA_SERVER_PATHS:
+        return Dialect.LLAMA_SERVER
     return Dialect.OURS
 
 

@@ -33,7 +33,7 @@ _BY_BODY = {
     Dialect.LLAMA_SERVER: "/chat/completions /completions /completion /responses /embeddings /embedding"
     " /rerank /reranking /infill /tokenize /detokenize /apply-template",
 }
-_BY_QUERY = (b"/props", b"/slots")
+_BY_QUERY = frozenset([b"/props", b"/slots"])
 _IN_PATH = Endpoint(Dialect.OPENAI, NamedBy.PATH)
 _IN_QUERY = Endpoint(Dialect.LLAMA_SERVER, NamedBy.QUERY)
 
@@ -41,7 +41,7 @@ ENDPOINTS: dict[tuple[bytes, bytes], Endpoint] = {
     (b"POST", path.encode()): Endpoint(dialect, NamedBy.BODY)
     for dialect, paths in _BY_BODY.items()
     for path in paths.split()
-} | {(b"GET", path): _IN_QUERY for path in _BY_QUERY}
+}
 
 
 def find_endpoint(method: bytes, url: bytes) -> Endpoint | None:
@@ -50,15 +50,15 @@ def find_endpoint(method: bytes, url: bytes) -> Endpoint | None:
     if endpoint is not None:
         return endpoint
     path = url.partition(b"?")[0]
-    endpoint = ENDPOINTS.get((method, path))
-    if endpoint is None and path.startswith(UPSTREAM) and method not in (b"OPTIONS", b"CONNECT"):
+    if path in _BY_QUERY and method == b"GET":
+        return _IN_QUERY if _may_start(url) else None
+    if path.startswith(UPSTREAM) and method not in (b"OPTIONS", b"CONNECT"):
         return _IN_PATH
-    return endpoint
+    return ENDPOINTS.get((method, path))
 
 
 def name_in_query(url: bytes) -> str | None:
-    query = url.partition(b"?")[2].decode("latin-1")
-    return dict(parse_qsl(query)).get("model")
+    return _query(url).get("model")
 
 
 def name_and_path(url: bytes) -> tuple[str, bytes]:
@@ -70,3 +70,13 @@ def name_and_path(url: bytes) -> tuple[str, bytes]:
     if not name:
         raise BadRequest("No model named", "The path is /upstream/MODEL/... with a name of GET /v1/models.")
     return unquote(name.decode("latin-1")), slash + rest or b"/"
+
+
+def _may_start(url: bytes) -> bool:
+    """Whether it names a model, and may start it: `autoload` is llama-server's router's word."""
+    query = _query(url)
+    return "model" in query and query.get("autoload") not in ("false", "0")
+
+
+def _query(url: bytes) -> dict[str, str]:
+    return dict(parse_qsl(url.partition(b"?")[2].decode("latin-1")))

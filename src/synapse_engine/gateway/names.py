@@ -24,6 +24,7 @@ HOW_TO_FIND = (
     "GET /v1/models lists what may be asked for; on the page, tick a model to enable it, or press START."
 )
 TIER_NAMES = {tier.value: tier for tier in Tier}
+RESERVED = frozenset([AUTO, LOADED, *TIER_NAMES])
 
 Change = Callable[[bytes, bytes], bytes]
 
@@ -54,8 +55,7 @@ class Names:
 
     def find(self, name: str | None, body: Body) -> Target:
         """Raises ModelNotFound, AmbiguousModelName."""
-        if self._registry.entries is not self._entries:
-            self._learn(self._registry.entries)
+        self._keep_up()
         known = self._known.get(name or LOADED)
         if known is not None:
             return known
@@ -68,6 +68,31 @@ class Names:
             return self._of_tier(TIER_NAMES[name])
         target = self._known[name] = self._named(name)
         return target
+
+    def knows(self, name: str) -> bool:
+        """Whether it is a name of a model or of a variant, be it of several."""
+        self._keep_up()
+        try:
+            self._registry.resolve_all(name)
+        except AmbiguousModelName:
+            return True
+        except ModelNotFound:
+            return name.casefold() in self._variants
+        return True
+
+    def name_of(self, model_id: str, variant: str) -> str:
+        """The shortest name that means this variant and nothing else."""
+        self._keep_up()
+        try:
+            target = self._named(variant)
+        except (ModelNotFound, AmbiguousModelName):
+            target = None
+        is_clear = target is not None and (target.model_ids, target.variant) == ((model_id,), variant)
+        return variant if is_clear and variant not in RESERVED else f"{model_id}:{variant}"
+
+    def _keep_up(self) -> None:
+        if self._registry.entries is not self._entries:
+            self._learn(self._registry.entries)
 
     def _learn(self, entries: Mapping[str, Entry]) -> None:
         self._entries = entries

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter
-from starlette.responses import Response
+from fastapi import APIRouter, Header
+from starlette.responses import JSONResponse, Response
 
-from synapse_engine.catalog.registry import Registry
-from synapse_engine.fleet.fleet import Fleet
-from synapse_engine.fleet.state import State
+from synapse_engine.errors import SynapseError
+from synapse_engine.gateway.dialect import Dialect, error_body
+from synapse_engine.gateway.documented import refusals
+from synapse_engine.gateway.listing import Listed, Listing
+
+# Anthropic's clients send it with every request.
+Version = Annotated[str | None, Header(alias="anthropic-version")]
 
 RELAYED = {
     "/v1/chat/completions": "Chat with a model",
@@ -25,9 +31,9 @@ _JSON_BODY = {
 }
 
 
-def openai_router(registry: Registry, fleet: Fleet) -> APIRouter:
-    """The dialect's routes over one registry and one fleet."""
-    router = APIRouter(tags=["OpenAI"])
+def openai_router(listing: Listing) -> APIRouter:
+    """The dialect's own routes; its list serves Anthropic's clients too, which say that they are such."""
+    router = APIRouter(tags=["OpenAI"], responses=refusals(Dialect.OPENAI, 404, 409))
 
     async def relayed() -> Response:
         raise AssertionError("The connection's protocol takes these before any route is looked for.")
@@ -42,29 +48,72 @@ def openai_router(registry: Registry, fleet: Fleet) -> APIRouter:
             openapi_extra=_JSON_BODY,
         )
 
-    @router.get("/v1/models", summary="Enabled and running models")
-    async def list_models() -> dict[str, Any]:
-        return model_list(registry, fleet)
+    @router.get("/v1/models", summary="Enabled and running models, with their variants")
+    async def list_models(anthropic_version: Version = None) -> dict[str, Any]:
+        listed = await listing.all()
+        if anthropic_version is not None:
+            return anthropic_list(listed, listing.created)
+        return {"object": "list", "data": [openai_model(each, listing.created) for each in listed]}
+
+    @router.get("/v1/models/{name:path}", summary="One model, by any of its names", response_model=None)
+    async def one_model(name: str, anthropic_version: Version = None) -> dict[str, Any] | Response:
+        describe = openai_model if anthropic_version is None else anthropic_model
+        try:
+            return describe(await listing.one(name), listing.created)
+        except SynapseError as error:
+            dialect = Dialect.OPENAI if anthropic_version is None else Dialect.ANTHROPIC
+            return JSONResponse(error_body(dialect, error), status_code=error.status)
 
     return router
 
 
-def model_list(registry: Registry, fleet: Fleet) -> dict[str, Any]:
-    """Enabled and running models in OpenAI's shape, each with its status beside it."""
-    created = int(registry.last_scan.timestamp()) if registry.last_scan else 0
-    data = []
-    for model_id, entry in registry.entries.items():
-        server = fleet.servers.get(model_id)
-        state = server.state if server else State.STOPPED
-        if entry.choices.enabled or state is State.READY:
-            status = "running" if state is State.READY else str(state)
-            data.append(
-                {
-                    "id": model_id,
-                    "object": "model",
-                    "created": created,
-                    "owned_by": "synapse-engine",
-                    "status": status,
-                }
-            )
-    return {"object": "list", "data": data}
+def openai_model(listed: Listed, created: int) -> dict[str, Any]:
+    """A model as OpenAI's list has it, with what clients of llama-server and of others look for beside it.
+
+    context_length and meta.n_ctx: tokens that one request may have, prompt and answer together.
+    """
+    model, choices = listed.entry.model, listed.entry.choices
+    return {
+        "id": listed.name,
+        "object": "model",
+        "created": created,
+        "owned_by": "synapse-engine",
+        "status": listed.status,
+        "display_name": model.display_name,
+        "context_length": listed.context_tokens,
+        "kind": model.kind,
+        "tier": listed.entry.tier,
+        "capabilities": list(model.capabilities),
+        "aliases": list(choices.aliases) if listed.variant is None else [],
+        "variant_of": None if listed.variant is None else listed.entry.model_id,
+        "meta": {
+            "n_ctx": listed.context_tokens,
+            "n_ctx_train": model.context_length,
+            "n_params": model.parameter_count,
+            "size": model.file_size_bytes,
+        },
+    }
+
+
+def anthropic_list(listed: Sequence[Listed], created: int) -> dict[str, Any]:
+    """The whole list as one page."""
+    data = [anthropic_model(each, created) for each in listed]
+    return {
+        "data": data,
+        "has_more": False,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+    }
+
+
+def anthropic_model(listed: Listed, created: int) -> dict[str, Any]:
+    name = listed.entry.model.display_name
+    return {
+        "type": "model",
+        "id": listed.name,
+        "display_name": name if listed.variant is None else f"{name}, {listed.variant}",
+        "created_at": datetime.fromtimestamp(created, UTC).isoformat(),
+        "max_input_tokens": listed.context_tokens,
+        "max_tokens": listed.context_tokens,
+        "lifecycle": "active",
+    }

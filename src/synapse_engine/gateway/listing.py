@@ -1,0 +1,86 @@
+"""Which names a client may pick, and what stands behind each: the same for every dialect's list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from synapse_engine.catalog.registry import Entry, Registry
+from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.fleet.server import Server
+from synapse_engine.fleet.state import State
+from synapse_engine.gateway.body import in_memory
+from synapse_engine.gateway.contexts import Contexts
+from synapse_engine.gateway.names import Names
+
+NO_BODY = in_memory(b"")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A name, and the model that it means. context_tokens: of one request, None where nothing says.
+
+    variant: the variant's own name, where it is one. server: None where it was never started.
+    """
+
+    name: str
+    entry: Entry
+    server: Server | None
+    context_tokens: int | None
+    variant: str | None = None
+
+    @property
+    def state(self) -> State:
+        return self.server.state if self.server else State.STOPPED
+
+    @property
+    def status(self) -> str:
+        """As everywhere on the wire."""
+        return "running" if self.state is State.READY else str(self.state)
+
+
+class Listing:
+    """Models that are enabled or run, each followed by its variants.
+
+    Tiers and `auto` are no models and stand in no list, though they may be asked for.
+    """
+
+    def __init__(self, registry: Registry, fleet: Fleet, names: Names, contexts: Contexts) -> None:
+        self._registry = registry
+        self._fleet = fleet
+        self._names = names
+        self._contexts = contexts
+
+    @property
+    def created(self) -> int:
+        """When these were found, in unix seconds: the last scan."""
+        return int(self._registry.last_scan.timestamp()) if self._registry.last_scan else 0
+
+    async def all(self, is_wanted: Callable[[State], bool] = lambda state: True) -> list[Listed]:
+        """is_wanted: by the state of the model's server."""
+        entries = [entry for entry in self._registry.entries.values() if self._is_listed(entry, is_wanted)]
+        contexts = await asyncio.gather(*map(self._contexts.per_request, entries))
+        found = []
+        for entry, context in zip(entries, contexts, strict=True):
+            server = self._fleet.servers.get(entry.model_id)
+            found.append(Listed(entry.model_id, entry, server, context))
+            for variant in entry.choices.settings.get("variants") or ():
+                name = self._names.name_of(entry.model_id, variant["name"])
+                found.append(Listed(name, entry, server, context, variant["name"]))
+        return found
+
+    async def one(self, name: str) -> Listed:
+        """Whatever a request may call it. Raises ModelNotFound, AmbiguousModelName."""
+        target = self._names.find(name, NO_BODY)
+        entry = self._registry.get(target.model_ids[0])
+        named = entry.model_id
+        if target.variant is not None:
+            named = self._names.name_of(named, target.variant)
+        context = await self._contexts.per_request(entry)
+        return Listed(named, entry, self._fleet.servers.get(entry.model_id), context, target.variant)
+
+    def _is_listed(self, entry: Entry, is_wanted: Callable[[State], bool]) -> bool:
+        server = self._fleet.servers.get(entry.model_id)
+        state = server.state if server else State.STOPPED
+        return is_wanted(state) and (state is State.READY or (entry.choices.enabled and not entry.missing))

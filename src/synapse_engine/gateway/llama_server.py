@@ -1,0 +1,129 @@
+"""What llama-server answers when it runs several models as a router, so that tools made for that work here.
+
+The shapes: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Body
+from starlette.responses import Response
+
+import synapse_engine
+from synapse_engine.errors import BadRequest
+from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.fleet.state import State
+from synapse_engine.gateway.dialect import Dialect
+from synapse_engine.gateway.documented import refusals
+from synapse_engine.gateway.listing import Listed, Listing
+from synapse_engine.gateway.openai import openai_model
+from synapse_engine.gateway.reply import Reply
+from synapse_engine.gateway.upstream import Pool, place_of
+
+_ASK = Body(description="`model`: any name of a model")
+VALUES = {State.READY: "loaded", State.QUEUED: "loading", State.STARTING: "loading"}
+
+
+class RouterSurface:
+    """What the relay does not take; it takes `/props?model=` and `/slots?model=` where those may start it."""
+
+    def __init__(self, listing: Listing, fleet: Fleet, pool: Pool) -> None:
+        self._listing = listing
+        self._fleet = fleet
+        self._pool = pool
+
+    def routes(self) -> APIRouter:
+        router = APIRouter(
+            tags=["llama-server"], responses=refusals(Dialect.LLAMA_SERVER, 400, 404, 409, 503)
+        )
+        router.get("/models", summary="Enabled and running models, as llama-server's router lists them")(
+            self.list_models
+        )
+        router.post("/models/load", summary="Start a model, and answer at once")(self.load)
+        router.post("/models/unload", summary="Stop a model; requests may start it again")(self.unload)
+        router.get("/props", summary="Of the router; with `model`, of its server", response_model=None)(
+            self.props
+        )
+        router.get("/slots", summary="Of a model's server")(self.slots)
+        return router
+
+    async def list_models(self) -> dict[str, Any]:
+        data = [router_model(each, self._listing.created) for each in await self._listing.all()]
+        return {"object": "list", "data": data}
+
+    async def load(self, ask: dict[str, Any] = _ASK) -> dict[str, Any]:
+        """As a person's START: it was asked for by name."""
+        listed = await self._listing.one(_model_of(ask))
+        if listed.state is State.READY:
+            raise BadRequest("Model is already running", f"{listed.entry.model_id} can be asked.")
+        starting = asyncio.ensure_future(self._fleet.start(listed.entry.model_id))
+        starting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        # One round of the loop: what can be refused at once is refused.
+        await asyncio.sleep(0)
+        if starting.done():
+            starting.result()
+        return {"success": True}
+
+    async def unload(self, ask: dict[str, Any] = _ASK) -> dict[str, Any]:
+        listed = await self._listing.one(_model_of(ask))
+        stopped = await self._fleet.unload(listed.entry.model_id)
+        if not stopped.was_active:
+            raise BadRequest("Model is not running", f"{listed.entry.model_id} is {listed.status}.")
+        return {"success": True}
+
+    async def props(self, model: str | None = None) -> dict[str, Any] | Response:
+        return router_props() if model is None else await self._of_running(model, b"/props")
+
+    async def slots(self, model: str) -> Response:
+        return await self._of_running(model, b"/slots")
+
+    async def _of_running(self, name: str, path: bytes) -> Response:
+        """With `autoload=false`, which the relay leaves to us: nothing is started for it."""
+        listed = await self._listing.one(name)
+        if listed.state is not State.READY:
+            raise BadRequest("Model is not loaded", f"{listed.entry.model_id} is {listed.status}.")
+        with self._fleet.lease(listed.entry.model_id) as lease:
+            reply = Reply(self._pool, place_of(lease.url, lease.api_key))
+            try:
+                await reply.ask(b"GET", path)
+                return Response(await reply.whole(), reply.status, media_type="application/json")
+            finally:
+                reply.close()
+
+
+def router_model(listed: Listed, created: int) -> dict[str, Any]:
+    """A model as the router lists it: its status is an object, and its command line is told."""
+    command = listed.server.command if listed.server else None
+    status: dict[str, Any] = {
+        "value": VALUES.get(listed.state, "unloaded"),
+        "args": list(command.argv) if command else [],
+    }
+    if listed.state is State.FAILED:
+        status["failed"] = True
+    inputs = ["text", "image"] if "vision" in listed.entry.model.capabilities else ["text"]
+    return openai_model(listed, created) | {
+        "status": status,
+        "tags": [],
+        "architecture": {"input_modalities": inputs, "output_modalities": ["text"]},
+    }
+
+
+def router_props() -> dict[str, Any]:
+    """Those of the address itself, by which tools see that it has several models."""
+    return {
+        "role": "router",
+        "models_autoload": True,
+        "model_alias": "synapse-engine",
+        "model_path": "none",
+        "default_generation_settings": {"params": None, "n_ctx": 0},
+        "build_info": f"synapse-engine {synapse_engine.__version__}",
+    }
+
+
+def _model_of(ask: dict[str, Any]) -> str:
+    model = ask.get("model")
+    if not isinstance(model, str):
+        raise BadRequest("No model named", 'The body is {"model": NAME} with a name of GET /models.')
+    return model
