@@ -52,6 +52,18 @@ async def test_a_reader_goes_on_where_it_broke_off() -> None:
         assert [event.data for event in reader.take()] == [b"2"]
 
 
+async def test_what_is_not_kept_is_told_to_those_who_are_there() -> None:
+    bus = Bus()
+    bus.publish("model", b"1")
+    seen = bus.last_id
+    with bus.subscribe(seen) as reader:
+        bus.publish("queue", b"2", is_kept=False)
+        bus.publish("model", b"3")
+        assert [(event.id, event.data) for event in reader.take()] == [(None, b"2"), (seen + 1, b"3")]
+    with bus.subscribe(seen) as late:
+        assert [event.data for event in late.take()] == [b"3"]
+
+
 @pytest.mark.parametrize("offset", [-KEPT_EVENTS - 2, 1])
 async def test_what_is_not_kept_cannot_be_gone_on_from(offset: int) -> None:
     bus = Bus()

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 from tests.fakes.control_plane import ControlPlane
+from tests.fakes.rig import until
 from tests.fakes.stage import Behaviour
 
 from synapse_engine.metrics import Family, Histogram, Sample, ServerCounts, exposition
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
+EXPRESSION = re.compile(r"expr: (.*(?:\n {10}.*)*)")
 NAME = re.compile(r"\b(?:synapse|process)_[a-z_]+\b")
 
 Read = dict[tuple[str, tuple[str, ...]], float]
@@ -90,14 +92,47 @@ async def test_the_control_plane_tells(plane: ControlPlane) -> None:
     assert values["process_cpu_seconds_total", ()] > 0
 
 
+async def test_requests_are_counted_and_measured(plane: ControlPlane) -> None:
+    model_id = await plane.add("Qwen-7B-Q4_K_M.gguf", Behaviour(streams_when_told=True))
+    actor = await plane.start(model_id)
+    for name in (model_id, model_id, "nobody"):
+        await plane.post("/v1/chat/completions", json_of(name))
+    await until(lambda: not plane.services.recorder.activity.live)
+    await plane.services.recorder.flush()
+    async with plane.http.stream("POST", "/v1/chat/completions", json=json_of(model_id, stream=True)) as r:
+        pieces = r.aiter_raw()
+        await anext(pieces)
+        values = read((await plane.get("/metrics")).text)
+        assert values["synapse_requests_in_flight", (model_id,)] == 1
+    await actor.saw("client left")
+    assert values["synapse_requests_total", (model_id, "openai", "ok")] == 2
+    assert values["synapse_requests_total", ("", "openai", "refused")] == 1
+    assert values["synapse_requests_unrecorded_total", ()] == 0
+    for name in ("synapse_request_seconds", "synapse_request_first_byte_seconds"):
+        assert values[f"{name}_count", (model_id,)] == 2
+        assert 0 < values[f"{name}_sum", (model_id,)] < 10
+    assert values["synapse_request_queue_seconds_count", (model_id,)] == 2
+    assert values["synapse_prompt_tokens_total", (model_id,)] == 14
+    assert values["synapse_cached_tokens_total", (model_id,)] == 4
+    assert values["synapse_output_tokens_total", (model_id,)] == 6
+
+
+def json_of(name: str, **more: object) -> dict[str, object]:
+    return {"model": name, **more}
+
+
 async def test_what_the_dashboard_and_the_alerts_ask_for_exists(plane: ControlPlane) -> None:
-    await plane.start(await plane.add("Qwen-7B-Q4_K_M.gguf"))
+    model_id = await plane.add("Qwen-7B-Q4_K_M.gguf")
+    await plane.start(model_id)
+    await plane.post("/v1/chat/completions", json_of(model_id))
+    await until(lambda: not plane.services.recorder.activity.live)
+    await plane.services.recorder.flush()
     answer = (await plane.get("/metrics")).text
     known = {sample.name for family in text_string_to_metric_families(answer) for sample in family.samples}
     known |= {line.split()[2] for line in answer.splitlines() if line.startswith("# TYPE")}
     dashboard = json.loads((DEPLOY / "grafana" / "synapse.json").read_text())
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    asked += re.findall(r"expr: (.*)", (DEPLOY / "prometheus" / "alerts.yml").read_text())
+    asked += EXPRESSION.findall((DEPLOY / "prometheus" / "alerts.yml").read_text())
     named = {name for expression in asked for name in NAME.findall(expression)}
-    assert len(named) > 12
+    assert len(named) > 20
     assert named - known == set()

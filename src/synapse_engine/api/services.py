@@ -36,6 +36,9 @@ class Live:
     bus: Bus
     changes: Changes
     whole: Whole | None = None
+    # Of requests and lines, what was told last; None once somebody has come who was told something newer.
+    told_requests: object = None
+    told_lines: object = None
 
 
 @dataclass(frozen=True)

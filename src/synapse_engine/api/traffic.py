@@ -28,26 +28,25 @@ COMING = (State.QUEUED, State.STARTING, State.BACKOFF)
 
 async def tell_traffic(services: Services) -> None:
     """Tell what is in flight, what has ended and who waits, when it has changed; until it is cancelled."""
-    bus = services.live.bus
-    live_then: object = None
-    lines_then: object = None
+    live, bus = services.live, services.live.bus
     while True:
         await bus.somebody()
-        live = services.recorder.activity.live
-        live_now = [(call.id, stage_of(services, call)) for call in live.values()]
+        calls = services.recorder.activity.live.values()
+        requests = [(call.id, stage_of(services, call)) for call in calls]
         records, count = services.recorder.take_untold()
-        if records or live_now != live_then:
+        if records or requests != live.told_requests:
             bus.publish("activity", _activity(services, records, count), is_kept=False)
-            live_then = live_now
-        lines_now = [replace(line, oldest_seconds=0.0) for line in _lines(services)]
-        if lines_now != lines_then:
+            live.told_requests = requests
+        lines = [replace(line, oldest_seconds=0.0) for line in _lines(services)]
+        if lines != live.told_lines:
             bus.publish("queue", queue_out(services).model_dump_json().encode(), is_kept=False)
-            lines_then = lines_now
+            live.told_lines = lines
         await asyncio.sleep(COALESCE_SECONDS)
 
 
 def traffic(services: Services) -> bytes:
     """The two events for one who has just come."""
+    services.live.told_requests = services.live.told_lines = None
     queue = queue_out(services).model_dump_json().encode()
     return framed("activity", _activity(services, [], 0)) + framed("queue", queue)
 
