@@ -60,6 +60,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "granitehybrid": DENSE | SSM | {"attention.head_count_kv": [0, 2]},
     "mamba2": DENSE | SSM | {"attention.head_count": 0, "attention.head_count_kv": 0},
     "lfm2": DENSE | {"shortconv.l_cache": 3, "attention.head_count_kv": [0, 2]},
+    "kimi-linear": DENSE | MLA | {"kda.head_dim": 64, "attention.head_count_kv": [0, 1]},
     "rwkv7": DENSE | {"wkv.head_size": 64, "token_shift_count": 2},
     "phi3": DENSE | {"attention.sliding_window": 262_144},
     "bert": DENSE | {"pooling_type": 1, "attention.causal": False},

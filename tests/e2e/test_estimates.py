@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import pytest
 from tests.e2e.serving import serving, serving_environment
 from tests.fakes.ports import free_port
-from tests.gguf_geometries import GEOMETRIES
+from tests.geometries.attending import ATTENDING
+from tests.geometries.recurrent import RECURRENT
+from tests.geometries.sliding import SLIDING
 
 from synapse_engine.catalog.discovery import scan
 from synapse_engine.catalog.model import Model
@@ -27,6 +29,7 @@ TOLERANCE = 0.02
 MIB = 1 << 20
 BUFFER = re.compile(r"(model|KV|RS|compute) buffer size = +([\d.]+) MiB")
 
+GEOMETRIES = ATTENDING | SLIDING | RECURRENT
 SHAPES: dict[str, dict[str, Any]] = {
     "plain": {"ctx_size": 8192, "parallel": 1},
     "auto": {"ctx_size": 8192},
@@ -48,6 +51,15 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("mamba", {"ctx_size": 4096, "parallel": 5}),
     ("granite-hybrid", {"ctx_size": 8192, "parallel": 3, "cache_type_k": "q8_0", "cache_type_v": "q8_0"}),
     ("deepseek2-mla", {"ctx_size": 8192, "parallel": 2}),
+    ("gemma4", {"ctx_size": 8192, "parallel": 3, "cache_type_k": "q8_0"}),
+    ("mimo2", {"ctx_size": 4096, "parallel": 4}),
+    ("llama4", {"ctx_size": 20_480, "parallel": 1}),
+    ("smallthinker", {"ctx_size": 16_384, "parallel": 2}),
+    ("exaone4", {"ctx_size": 8192, "parallel": 2, "kv_unified": True}),
+    *(
+        (name, {"ctx_size": 8192, "parallel": 3})
+        for name in ("kimi-linear", "qwen3next", "nemotron-h", "rwkv7")
+    ),
 ]
 CASES = [(name, SHAPES["plain"]) for name in GEOMETRIES] + [(name, SHAPES["auto"]) for name in GEOMETRIES]
 

@@ -39,6 +39,7 @@ COUNTS = {
     "ssm_group_count": "ssm.group_count",
     "ssm_time_step_rank": "ssm.time_step_rank",
     "shortconv_l_cache": "shortconv.l_cache",
+    "kda_head_dim": "kda.head_dim",
     "wkv_head_size": "wkv.head_size",
     "token_shift_count": "token_shift_count",
     "expert_count": "expert_count",

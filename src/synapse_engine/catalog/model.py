@@ -50,6 +50,7 @@ class Geometry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ssm_group_count: int | None = None
     ssm_time_step_rank: int | None = None
     shortconv_l_cache: int | None = None
+    kda_head_dim: int | None = None
     wkv_head_size: int | None = None
     token_shift_count: int | None = None
     expert_count: int | None = None

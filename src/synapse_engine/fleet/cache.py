@@ -34,18 +34,25 @@ BYTES_OF_32 = {
 SLIDING_PERIODS = {
     "afmoe": 4,
     "cohere2": 4,
+    "cohere2moe": 4,
     "exaone-moe": 4,
+    "exaone4": 4,
     "gemma2": 2,
     "gemma3": 6,
     "gemma3n": 5,
     "gpt-oss": 2,
     "llama4": 4,
     "olmo2": 4,
+    "plamo3": 8,
     "smallthinker": 4,
 }
-SLIDING_WINDOWS = {"gemma2": 4096, "llama4": 8192}
+# Where the header names none, and where the engine uses its own, whatever the header names.
+DEFAULT_WINDOWS = {"gemma2": 4096, "llama4": 8192}
+OWN_WINDOWS = {"llama4": 8192, "smallthinker": 4096}
+# The windows of the smaller ones are not used.
+EXAONE4_SLIDING_LAYERS = 64
 # In these the first of every period attends to all, in the others the last.
-DENSE_FIRST = frozenset(["smallthinker"])
+DENSE_FIRST = frozenset(["cohere2moe", "smallthinker"])
 RECURRENT = frozenset(["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"])
 ATTENTION_BESIDE_STATE = frozenset(["falcon-h1"])
 FULL_ATTENTION_INTERVALS = {"qwen3next": 4, "qwen35": 4, "qwen35moe": 4}
@@ -112,10 +119,16 @@ def _layer(model: Model, layer: int, slots: Slots, options: Mapping[str, Any]) -
 
 
 def _has_cache(model: Model, layer: int) -> bool:
-    """Whether it attends with keys and values of its own: some reuse earlier ones, some only draft."""
+    """Whether it attends with keys and values of its own: some layers reuse earlier ones.
+
+    Those that only draft keep a cache in some builds of the engine and none in others, but beside recurrent
+    layers none in any. What may be kept is counted.
+    """
     geometry = model.geometry
     shared = geometry.shared_kv_layers or 0
-    own = (geometry.block_count or 0) - shared - (geometry.nextn_predict_layers or 0)
+    own = (geometry.block_count or 0) - shared
+    if _attention_interval(model):
+        own -= geometry.nextn_predict_layers or 0
     if model.architecture == "gemma3n" and not shared:
         own = min(own, 20)
     return layer < own
@@ -125,16 +138,19 @@ def _is_recurrent(model: Model, layer: int) -> bool:
     geometry, architecture = model.geometry, model.architecture or ""
     if architecture in RECURRENT or architecture in ATTENTION_BESIDE_STATE:
         return True
-    interval = geometry.full_attention_interval or FULL_ATTENTION_INTERVALS.get(architecture)
-    if interval:
+    if interval := _attention_interval(model):
         return (layer + 1) % interval != 0
-    if not (geometry.ssm_inner_size or geometry.shortconv_l_cache):
+    if not (geometry.ssm_inner_size or geometry.shortconv_l_cache or geometry.kda_head_dim):
         return False
     is_mixer = _at(geometry.head_count_kv, layer) == 0
     # In nemotron_h a layer may also be a feed-forward one alone.
     return is_mixer and not (
         architecture.startswith("nemotron_h") and _at(geometry.feed_forward_length, layer)
     )
+
+
+def _attention_interval(model: Model) -> int | None:
+    return model.geometry.full_attention_interval or FULL_ATTENTION_INTERVALS.get(model.architecture or "")
 
 
 def _state_length(geometry: Geometry) -> int:
@@ -145,6 +161,9 @@ def _state_length(geometry: Geometry) -> int:
         return embedding * (shifts + geometry.wkv_head_size)
     if geometry.shortconv_l_cache:
         return embedding * (geometry.shortconv_l_cache - 1)
+    if geometry.kda_head_dim:
+        inner = (_at(geometry.head_count, 0) or 0) * geometry.kda_head_dim
+        return inner * (3 * ((geometry.ssm_conv_kernel or 4) - 1) + geometry.kda_head_dim)
     inner, state = geometry.ssm_inner_size or 0, geometry.ssm_state_size or 0
     kernel = max(0, (geometry.ssm_conv_kernel or 0) - 1)
     return kernel * (inner + 2 * (geometry.ssm_group_count or 0) * state) + inner * state
@@ -166,7 +185,12 @@ def _slides(model: Model, layer: int) -> bool:
 
 
 def _window(model: Model) -> int:
-    return model.geometry.sliding_window or SLIDING_WINDOWS.get(model.architecture or "", 0)
+    """In tokens; 0 where none slides."""
+    architecture, named = model.architecture or "", model.geometry.sliding_window
+    if architecture == "exaone4" and model.geometry.block_count != EXAONE4_SLIDING_LAYERS:
+        return 0
+    window = DEFAULT_WINDOWS.get(architecture, 0) if named is None else named
+    return OWN_WINDOWS.get(architecture, window) if window else 0
 
 
 def _sliding_cells(model: Model, slots: Slots, options: Mapping[str, Any]) -> int:
