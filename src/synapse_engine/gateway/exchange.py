@@ -22,7 +22,7 @@ from synapse_engine.gateway.endpoints import Endpoint, NamedBy, name_and_path, n
 from synapse_engine.gateway.headers import answer_headers, lines_of, request_head
 from synapse_engine.gateway.line import Asker, Seat, Wish
 from synapse_engine.gateway.names import Target
-from synapse_engine.gateway.upstream import Connection, Headers
+from synapse_engine.gateway.upstream import Connection, Fields, Headers
 
 if TYPE_CHECKING:
     from synapse_engine.gateway.gateway import Gateway
@@ -149,7 +149,9 @@ class Exchange:
 
     # Of the upstream connection: the answer.
 
-    def answer_begins(self, status: int, reason: bytes, headers: Headers, length: int | None) -> None:
+    def answer_begins(
+        self, status: int, reason: bytes, headers: Headers, fields: Fields, length: int | None
+    ) -> None:
         self._call.status = status
         self._call.stage = Stage.ANSWERING
         if self._has_head:
@@ -157,10 +159,10 @@ class Exchange:
                 self._call.error = f"The server answered {status}"
             return
         self._has_head = True
-        self._is_stream = any(name == b"content-type" and b"event-stream" in value for name, value in headers)
+        self._is_stream = b"event-stream" in fields.get(b"content-type", b"")
         out = self._out
         out.append(STATUS_LINES.get(status) or b"HTTP/1.1 %d %s\r\n" % (status, reason))
-        out.append(answer_headers(headers))
+        out.append(answer_headers(headers, fields))
         out.append(self._common_headers())
         if length is not None:
             if length or status not in (204, 304):
@@ -220,7 +222,7 @@ class Exchange:
             target = self._target = self._read_target()
             if len(target.model_ids) == 1:
                 self._call.model_id = target.model_ids[0]
-            seat = self._gateway.lines.seat_now(target, self._asker())
+            seat = self._gateway.lines.seat_now(target)
         except SynapseError as error:
             self.refuse(error)
             return
@@ -295,7 +297,7 @@ class Exchange:
 
     def _ask(self, connection: Connection, seat: Seat) -> None:
         self._upstream = connection
-        head = request_head(self._method, seat.place, self._url, self._headers, self._body.size)
+        head = request_head(self._method, seat.place, self._url, self._headers, self._fields, self._body.size)
         connection.ask(self, head, self._body, expects_no_body=self._method == b"HEAD")
         if self._client.flow.write_paused:
             connection.pause()

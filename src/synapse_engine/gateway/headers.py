@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from synapse_engine.gateway.upstream import Headers, Place
+from synapse_engine.gateway.upstream import Fields, Headers, Place
 
 # RFC 9110, 7.6.1: these belong to one connection, not to the message.
 HOP_BY_HOP = frozenset(
@@ -18,15 +18,21 @@ NOT_FORWARDED = HOP_BY_HOP | frozenset(
     b"host authorization x-api-key content-length origin cookie expect accept-encoding".split()
 )
 # Ours to say for the whole address, not the server's.
-NOT_RETURNED = HOP_BY_HOP | frozenset([b"server", b"date", b"content-length"])
+NOT_RETURNED = HOP_BY_HOP | frozenset(
+    b"server date content-length access-control-allow-origin access-control-allow-methods"
+    b" access-control-allow-headers access-control-allow-credentials access-control-expose-headers"
+    b" access-control-max-age".split()
+)
 OF_THE_CONNECTION = frozenset([b"keep-alive", b"close", b""])
 WITH_BODY = frozenset([b"POST", b"PUT", b"PATCH"])
 
 
-def request_head(method: bytes, place: Place, url: bytes, headers: Headers, body_bytes: int) -> bytes:
-    """A request's head as the server is sent it."""
+def request_head(
+    method: bytes, place: Place, url: bytes, headers: Headers, fields: Fields, body_bytes: int
+) -> bytes:
+    """A request's head as the server is sent it. fields: the headers by name, the last of each."""
     lines = [b"%b %b%b HTTP/1.1\r\n" % (method, place.prefix, url), place.headers]
-    dropped = _with_named(NOT_FORWARDED, headers)
+    dropped = _with_named(NOT_FORWARDED, headers, fields)
     lines += [b"%b: %b\r\n" % header for header in headers if header[0] not in dropped]
     if body_bytes or method in WITH_BODY:
         lines.append(b"content-length: %d\r\n" % body_bytes)
@@ -34,24 +40,20 @@ def request_head(method: bytes, place: Place, url: bytes, headers: Headers, body
     return b"".join(lines)
 
 
-def answer_headers(headers: Headers) -> bytes:
+def answer_headers(headers: Headers, fields: Fields) -> bytes:
     """Those of an answer that the client is told: lines, without what frames the body."""
-    dropped = _with_named(NOT_RETURNED, headers)
-    return b"".join(
-        [
-            b"%b: %b\r\n" % header
-            for header in headers
-            if header[0] not in dropped and not header[0].startswith(b"access-control-")
-        ]
-    )
+    dropped = _with_named(NOT_RETURNED, headers, fields)
+    return b"".join([b"%b: %b\r\n" % header for header in headers if header[0] not in dropped])
 
 
 def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
-def _with_named(unwanted: frozenset[bytes], headers: Headers) -> frozenset[bytes]:
+def _with_named(unwanted: frozenset[bytes], headers: Headers, fields: Fields) -> frozenset[bytes]:
     """With those that `Connection` names."""
+    if b"connection" not in fields:
+        return unwanted
     for name, value in headers:
         if name == b"connection":
             named = {word.strip().lower() for word in value.split(b",")} - OF_THE_CONNECTION

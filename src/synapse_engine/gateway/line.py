@@ -23,7 +23,7 @@ SLOTS = 4
 PLACES_KEPT = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asker:
     """client: whom fairness counts as one. priority: 0 high, 1 normal, 2 low. prefix: a hash of what the
     conversation begins with, so that it goes where the prompt cache is warm.
@@ -112,7 +112,7 @@ class Line:
             self.model_id, len(self.waiting), self.in_flight, self.limit, waited, self.is_held_back
         )
 
-    def sit_down(self, target: Target, asker: Asker) -> Seat | None:
+    def sit_down(self, target: Target) -> Seat | None:
         """A seat, if there is one at once. Raises Booting."""
         if self.is_held_back or self.in_flight >= self.limit:
             return None
@@ -147,7 +147,7 @@ class Line:
         while (ticket := self.waiting.peek(time.monotonic())) is not None:
             wish = ticket.what
             try:
-                seat = self.sit_down(wish.target, wish.asker)
+                seat = self.sit_down(wish.target)
             except SynapseError as error:
                 self.fail(error)
                 return

@@ -68,11 +68,11 @@ class Lines:
             # Not from within the change itself, which others are still to hear of.
             asyncio.get_running_loop().call_soon(self.resume, line)
 
-    def seat_now(self, target: Target, asker: Asker) -> Seat | None:
+    def seat_now(self, target: Target) -> Seat | None:
         """A seat where there is one at once and nobody waits for it. Raises Booting."""
         model_ids = target.model_ids
         line = self.line(model_ids[0] if len(model_ids) == 1 else self._choose(target))
-        return None if line.waiting else line.sit_down(target, asker)
+        return None if line.waiting else line.sit_down(target)
 
     def wait(self, wish: Wish) -> Callable[[], None]:
         """Stand in line, and have the model started where that may be done; answers how to leave the line.

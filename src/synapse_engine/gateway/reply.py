@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from synapse_engine.errors import UpstreamFailed
 from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.headers import request_head
-from synapse_engine.gateway.upstream import Connection, Headers, Place, Pool
+from synapse_engine.gateway.upstream import Connection, Fields, Headers, Place, Pool
 
 JSON_HEADERS: Headers = [(b"content-type", b"application/json")]
 
@@ -69,7 +69,9 @@ class Reply:
 
     # Of the connection.
 
-    def answer_begins(self, status: int, reason: bytes, headers: Headers, length: int | None) -> None:
+    def answer_begins(
+        self, status: int, reason: bytes, headers: Headers, fields: Fields, length: int | None
+    ) -> None:
         self.status = status
         self._news.set()
 
@@ -95,7 +97,7 @@ class Reply:
 
     def _send(self, connection: Connection, method: bytes, path: bytes, body: bytes) -> None:
         self._connection = connection
-        head = request_head(method, self._place, path, JSON_HEADERS, len(body))
+        head = request_head(method, self._place, path, JSON_HEADERS, {}, len(body))
         connection.ask(self, head, in_memory(body), expects_no_body=False)
 
     async def _until_begun(self) -> None:

@@ -21,9 +21,10 @@ KEEP_SECONDS = 4.0
 HEAD_BYTES = 1 << 16
 
 Headers = list[tuple[bytes, bytes]]
+Fields = dict[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Place:
     """Where a server is reached, and as whom. Another start of a model is another place: its key is new.
 
@@ -49,9 +50,11 @@ def place_of(url: str, api_key: str) -> Place:
 class Answering(Protocol):
     """Who has asked, and is told the answer as it comes."""
 
-    def answer_begins(self, status: int, reason: bytes, headers: Headers, length: int | None) -> None:
-        """length: of the body in bytes; None where only its end will tell. To a HEAD it is what a GET's
-        body would have, and nothing follows.
+    def answer_begins(
+        self, status: int, reason: bytes, headers: Headers, fields: Fields, length: int | None
+    ) -> None:
+        """fields: the headers by name, the last of each. length: of the body in bytes; None where only its
+        end will tell. To a HEAD it is what a GET's body would have, and nothing follows.
         """
 
     def answer_goes_on(self, data: bytes) -> None: ...
@@ -185,7 +188,7 @@ class Connection(asyncio.Protocol):
         if self._expects_no_body or status in (204, 304):
             length = length or 0
         self._is_until_close = length is None and not is_chunked
-        self._asker.answer_begins(status, self._reason, self._headers, length)
+        self._asker.answer_begins(status, self._reason, self._headers, fields, length)
         if self._expects_no_body:
             # The parser would wait for the body that such an answer describes and does not have.
             self._is_complete, self._is_clean = True, False
