@@ -89,7 +89,7 @@ async def invent(services: Services) -> list[Server]:
         for number in range(SERVERS)
     )
     await services.registry.record_scan(Scan(models=models, skipped=(), roots=(), seconds=0.0))
-    return [services.fleet._server(model_id) for model_id in services.registry.entries]
+    return [services.fleet._ensure_servers(model_id, 1)[0] for model_id in services.registry.entries]
 
 
 async def change(services: Services, servers: list[Server], seconds: float) -> None:
@@ -101,7 +101,7 @@ async def change(services: Services, servers: list[Server], seconds: float) -> N
         server = servers[number % len(servers)]
         server.state = State.BACKOFF if server.state is State.READY else State.READY
         server.failure = Failure("changed", repr(time.monotonic()), datetime.now(UTC))
-        services.live.changes.server(server.model_id)
+        services.live.changes.server(server.server_id)
 
 
 def hear(port: int, parent: Connection) -> None:

@@ -83,11 +83,11 @@ async def test_the_control_plane_tells(plane: ControlPlane) -> None:
     answer = await plane.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     values = read(answer.text)
-    assert values["synapse_server_state", (good, "running")] == 1
-    assert values["synapse_server_state", (good, "stopped")] == 0
-    assert values["synapse_server_state", (bad, "failed")] == 1
+    assert values["synapse_server_state", (good, "1", "running")] == 1
+    assert values["synapse_server_state", (good, "1", "stopped")] == 0
+    assert values["synapse_server_state", (bad, "1", "failed")] == 1
     assert values["synapse_server_failures_total", (bad,)] == 1
-    assert values["synapse_server_memory_resident_bytes", (good,)] > 0
+    assert values["synapse_server_memory_resident_bytes", (good, "1")] > 0
     assert values["synapse_models", ()] == 2
     assert values["process_cpu_seconds_total", ()] > 0
 

@@ -115,8 +115,8 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
     counts = ServerCounts()
 
     def on_change(server: Server) -> None:
-        live.changes.server(server.model_id)
-        counts.see(server.model_id, server.state)
+        live.changes.server(server.server_id)
+        counts.see(server.model_id, server.state, server.replica)
         gateway.lines.follow(server)
 
     registry = Registry.open(folder.registry, live.changes.some_models)

@@ -83,9 +83,9 @@ def ps(as_json: bool) -> None:
     if as_json:
         _print_json(answer)
         return
-    columns = "model_id status port pid memory_used_mb uptime_seconds active_requests".split()
+    columns = "model_id replica status port pid memory_used_mb uptime_seconds active_requests".split()
     rows = [[server[column] for column in columns] for server in answer["servers"]]
-    headers = ["id", "status", "port", "pid", "memory (MB)", "uptime (s)", "requests"]
+    headers = ["id", "replica", "status", "port", "pid", "memory (MB)", "uptime (s)", "requests"]
     _print_table(rows, headers, "No server is running.")
     for server in answer["servers"]:
         if error := server["last_error"]:

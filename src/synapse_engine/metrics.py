@@ -56,30 +56,31 @@ class Histogram:
 
 
 class ServerCounts:
-    """What has become of each model's server, counted from its changes of state."""
+    """What has become of each model's servers, counted from its changes of state."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._states: dict[str, str] = {}
-        self._loading_since: dict[str, float] = {}
+        self._states: dict[tuple[str, int], str] = {}
+        self._loading_since: dict[tuple[str, int], float] = {}
         self._starts: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         self._restarts: Counter[str] = Counter()
         self._loads: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(LOAD_BUCKETS))
 
-    def see(self, model_id: str, state: str) -> None:
-        """The state that its server is in; the same one again is no change."""
-        before, self._states[model_id] = self._states.get(model_id, "stopped"), state
+    def see(self, model_id: str, state: str, replica: int = 1) -> None:
+        """The state that a server of it is in; the same one again is no change."""
+        server = model_id, replica
+        before, self._states[server] = self._states.get(server, "stopped"), state
         if before == state:
             return
         # From `stopped` straight to `starting` is the adoption of a server that an earlier run started.
         if state == "starting" and before in ("queued", "backoff"):
             self._starts[model_id] += 1
             self._restarts[model_id] += before == "backoff"
-            self._loading_since[model_id] = self._clock()
+            self._loading_since[server] = self._clock()
         elif state in ("failed", "backoff") and before != "backoff":
             self._failures[model_id] += 1
-        began = self._loading_since.pop(model_id, None) if state != "starting" else None
+        began = self._loading_since.pop(server, None) if state != "starting" else None
         if state == "ready" and began is not None:
             self._loads[model_id].observe(self._clock() - began)
 

@@ -37,6 +37,7 @@ async def _list(settings: Settings) -> list[dict[str, Any]]:
     return [
         {
             "model_id": record.command.model_id,
+            "replica": record.command.replica,
             "status": "running" if record.was_ready else "starting",
             "port": record.command.port,
             "pid": process.pid,
@@ -50,16 +51,21 @@ async def _list(settings: Settings) -> list[dict[str, Any]]:
 
 
 async def _stop(settings: Settings, model_ids: Sequence[str] | None, now: bool) -> list[str]:
-    left = {record.command.model_id: process for record, process in await _left(settings)}
+    left = await _left(settings)
+    running = {record.command.model_id for record, _ in left}
     for model_id in model_ids or ():
-        if model_id not in left:
+        if model_id not in running:
             raise ModelNotFound(model_id)
-    chosen = {name: process for name, process in left.items() if model_ids is None or name in model_ids}
-    await asyncio.gather(*(_end(process, settings, now) for process in chosen.values()))
+    chosen = [
+        (record.command, process)
+        for record, process in left
+        if model_ids is None or record.command.model_id in model_ids
+    ]
+    await asyncio.gather(*(_end(process, settings, now) for _, process in chosen))
     journal = Journal(DataFolder(settings.data_dir).journal)
-    for model_id in chosen:
-        journal.forget(model_id)
-    return list(chosen)
+    for command, _ in chosen:
+        journal.forget(command.server_id)
+    return list(dict.fromkeys(command.model_id for command, _ in chosen))
 
 
 async def _end(process: Process, settings: Settings, now: bool) -> None:

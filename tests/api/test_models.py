@@ -126,7 +126,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"settings": {"bogus": 1}}, "Unknown setting: bogus"),
     ({"settings": {"extra_args": ["--bogus"]}}, "Unknown setting: extra_args --bogus"),
     ({"settings": {"extra_args": "x"}}, "body.settings.extra_args"),
-    ({"settings": {"replicas": 2}}, "Setting not yet supported: replicas"),
+    ({"settings": {"replicas": 65}}, "body.settings.replicas"),
     ({"settings": {"idle_stop_seconds": -1}}, "body.settings.idle_stop_seconds"),
     ({"settings": {"engine": "nowhere"}}, "Unknown engine: nowhere"),
     ({"settings": {"ctx_size": {"a": 1}}}, "Bad value for ctx_size"),

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 from tests.fakes.control_plane import ControlPlane, open_control_plane, write_model
+from tests.fakes.listener import listening
 from tests.fakes.rig import is_alive, until
 from tests.fakes.stage import Behaviour, Stage
 from tests.fakes.strangers import stranger
 
 SERVERS = "/api/models/servers"
 SERVER_FIELDS = set(
-    "model_id display_name tier status port pid url node uptime_seconds memory_used_mb memory_private_mb"
-    " progress eta_seconds active_requests restarts last_error started_at".split()
+    "model_id replica display_name tier status port pid url node uptime_seconds memory_used_mb"
+    " memory_private_mb progress eta_seconds active_requests restarts last_error started_at".split()
 )
 
 
@@ -270,3 +272,33 @@ async def test_autostart(tmp_path: Path, engine: Path, stage: Stage) -> None:
         write_model(plane.path("Other-7B-Q4_K_M.gguf"))
     async with open_control_plane(tmp_path, engine, stage) as plane:
         assert [s["model_id"] for s in (await plane.get(SERVERS)).json()["servers"]] == [model_id]
+
+
+def is_second_running(data: Any) -> bool:
+    return (data["replica"], data["status"]) == (2, "running")
+
+
+async def test_every_replica_is_a_row_and_the_model_counts_once(plane: ControlPlane) -> None:
+    model_id = await plane.add("Qwen-7B-Q4_K_M.gguf", Behaviour(log=["ready to serve"]))
+    assert (await plane.patch(f"/api/models/{model_id}", {"settings": {"replicas": 2}})).status_code == 200
+    async with listening(plane.http) as listener:
+        await plane.start(model_id)
+        heard = await listener.next(
+            "server", lambda data: (data["replica"], data["status"]) == (2, "running")
+        )
+    listed = (await plane.get(SERVERS)).json()
+    assert [(row["model_id"], row["replica"]) for row in listed["servers"]] == [(model_id, 1), (model_id, 2)]
+    assert listed["total_running"] == 1
+    assert listed["servers"][1]["port"] == heard.data["port"] != listed["servers"][0]["port"]
+    log = (await plane.get(f"{SERVERS}/{model_id}/logs?replica=2")).json()
+    assert "ready to serve" in log["lines"]
+    second = (await plane.enter(model_id)).pid
+    os.kill(second, signal.SIGKILL)
+    server = plane.services.fleet.servers[f"{model_id}#2"]
+    await until(lambda: server.state == "failed")
+    rows = (await plane.get(SERVERS)).json()["servers"]
+    assert [row["status"] for row in rows] == ["running", "failed"]
+    assert rows[0]["degraded"].startswith("1 of 2 replicas run. Replica 2: Server ended by itself.")
+    assert (await plane.get(f"/api/models/{model_id}")).json()["status"] == "running"
+    stopped = (await plane.post(f"{SERVERS}/stop-all")).json()
+    assert (stopped["message"], stopped["stopped"]) == ("Stopped 1 servers", 1)

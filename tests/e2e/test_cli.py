@@ -76,8 +76,8 @@ def test_servers(serve: Serving) -> None:
 
     table = serve.synapse("ps").stdout
     head, _, row, *_ = table.splitlines()
-    assert head.split() == "id status port pid memory (MB) uptime (s) requests".split()
-    assert row.split()[:3] == [ALPHA, "running", str(port)]
+    assert head.split() == "id replica status port pid memory (MB) uptime (s) requests".split()
+    assert row.split()[:4] == [ALPHA, "1", "running", str(port)]
     assert f"{BETA}: Failed to start server. Out of memory" in table
 
     log = serve.synapse("logs", ALPHA)

@@ -12,8 +12,11 @@ from synapse_engine.launch.base import RAM
 
 
 def one(model_id: str, size: int = 10, **facts: Any) -> Occupant:
-    given: dict[str, Any] = {"model_id": model_id, "taken": {RAM: size}, "idle_seconds": 60.0}
-    return Occupant(**given | facts)
+    given: dict[str, Any] = {
+        "taken": {RAM: size},
+        "idle_seconds": 60.0,
+    }
+    return Occupant(server_id=model_id, model_id=model_id, **given | facts)
 
 
 HOUR = 3600.0

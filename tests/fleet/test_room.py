@@ -81,7 +81,7 @@ def test_memory_that_a_gpu_shares_is_counted_once() -> None:
 
 
 def idle(model_id: str, size: int, **facts: Any) -> Occupant:
-    return Occupant(model_id=model_id, taken={RAM: size}, **facts)
+    return Occupant(server_id=model_id, model_id=model_id, taken={RAM: size}, **facts)
 
 
 def test_it_fits() -> None:
@@ -121,7 +121,7 @@ SMALLER = Placement({RAM: 6, "CUDA0": 5}, "smaller")
 
 
 def on_gpu(size: int) -> Occupant:
-    return Occupant(model_id="other", taken={"CUDA0": size})
+    return Occupant(server_id="other", model_id="other", taken={"CUDA0": size})
 
 
 PLACED: dict[str, tuple[int, int, list[Occupant], Placement, bool, tuple[str, ...]]] = {

@@ -12,8 +12,8 @@ from tests.fakes.stage import Behaviour, Stage
 
 from synapse_engine.catalog.model import Tier
 from synapse_engine.errors import ModelFileMissing, ModelNotFound, StartCancelled, SynapseError
-from synapse_engine.fleet.fleet import Outcome
 from synapse_engine.fleet.life import Started
+from synapse_engine.fleet.outcomes import Outcome
 from synapse_engine.fleet.state import State
 
 LOADS_WHEN_TOLD = Behaviour(loads_when_told=True)

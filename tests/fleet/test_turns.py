@@ -38,7 +38,7 @@ class Line:
         await settle()
 
     async def _hold(self, number: int) -> None:
-        order: Order = (0, number, "")
+        order: Order = (1, 0, number, "")
         async with self.turns.turn(order):
             self.begun.append(number)
             await self._ends[number].wait()
@@ -110,21 +110,21 @@ async def test_one_cancelled_in_the_moment_of_its_admission_gives_its_place_back
     await asyncio.sleep(0)
     asyncio.get_running_loop().call_soon(leaver.cancel)  # after the admission, before the leaver wakes
     await asyncio.wait({leaver})
-    async with asyncio.timeout(1), turns.turn((0, 2, "")):
+    async with asyncio.timeout(1), turns.turn((1, 0, 2, "")):
         pass
 
 
 async def hold_for_ever(turns: Turns) -> None:
-    async with turns.turn((0, 1, "")):
+    async with turns.turn((1, 0, 1, "")):
         await asyncio.Event().wait()
 
 
 async def test_one_who_breaks_gives_its_place_back() -> None:
     turns = Turns(1)
     with pytest.raises(RuntimeError):
-        async with turns.turn((0, 1, "")):
+        async with turns.turn((1, 0, 1, "")):
             raise RuntimeError
-    async with asyncio.timeout(1), turns.turn((0, 1, "")):
+    async with asyncio.timeout(1), turns.turn((1, 0, 1, "")):
         pass
 
 

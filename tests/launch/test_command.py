@@ -245,12 +245,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "LLAMA_SERVER_ROUTER_PORT",
         )
     },
-    **{
-        f"not yet {name}": ({name: value}, f"Setting not yet supported: {name}")
-        for name, value in {
-            "replicas": 2,
-        }.items()
-    },
     "unreachable": ({"api_prefix": "/x"}, "Reserved setting: api_prefix"),
     "another model": ({"hf_repo": "org/repo"}, "Reserved setting: hf_repo"),
     "too large": ({"ctx_size": 10**400}, "Bad value for ctx_size"),

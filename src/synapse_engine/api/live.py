@@ -68,8 +68,10 @@ async def _tell_changes(services: Services) -> None:
 def _publish_changes(services: Services) -> None:
     bus, entries = services.live.bus, services.registry.entries
     servers, models, scan = services.live.changes.take()
-    for model_id in servers & entries.keys():
-        bus.publish("server", _json(server_out(services, entries[model_id])))
+    for server_id in servers:
+        server = services.fleet.servers[server_id]
+        if server.model_id in entries:
+            bus.publish("server", _json(server_out(services, entries[server.model_id], server)))
     if len(models) > MANY_MODELS:
         bus.start_over()
     else:
@@ -94,6 +96,7 @@ def _memory_out(services: Services, devices: list[DeviceOut]) -> MemoryOut:
         servers=[
             ServerLoad(
                 model_id=server.model_id,
+                replica=server.replica,
                 memory_used_mb=server.memory_used_mb,
                 memory_private_mb=server.memory_private_mb,
                 active_requests=server.active_requests,

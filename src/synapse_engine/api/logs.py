@@ -26,6 +26,7 @@ STREAM: dict[int | str, dict[str, Any]] = {
 router = APIRouter(tags=["logs"])
 
 Tail = Annotated[int, Query(ge=1, le=100_000, description="how many of the last lines that are wanted")]
+Replica = Annotated[int, Query(ge=1, le=64, description="which of the model's servers")]
 Accept = Annotated[str, Header(include_in_schema=False)]
 
 
@@ -48,13 +49,14 @@ Wanted = Annotated[Sieve, Depends(_sieve)]
     responses=documented(404, 409) | STREAM,
 )
 async def logs(
-    services: Wired, model_id: str, sieve: Wanted, tail: Tail = 200, accept: Accept = ""
+    services: Wired, model_id: str, sieve: Wanted, tail: Tail = 200, replica: Replica = 1, accept: Accept = ""
 ) -> LogLines | EventStream:
     """The last lines of the newest start's log; followed, those of later starts too."""
     known_id = services.registry.resolve(model_id).model_id
     if "text/event-stream" in accept:
-        return EventStream(merged([log_events(services, known_id, tail, sieve)], services.live.bus.closed))
-    lines = await services.fleet.log_tail(known_id, tail if sieve.takes_all else EVERY_LINE)
+        followed = log_events(services, known_id, tail, sieve, replica)
+        return EventStream(merged([followed], services.live.bus.closed))
+    lines = await services.fleet.log_tail(known_id, tail if sieve.takes_all else EVERY_LINE, replica)
     return LogLines(model_id=known_id, lines=sieve.sift(lines)[-tail:])
 
 
@@ -69,9 +71,11 @@ async def own_logs(
     return OwnLogLines(lines=sieve.sift(lines)[-tail:])
 
 
-async def log_events(services: Services, model_id: str, tail: int, sieve: Sieve) -> AsyncGenerator[bytes]:
-    """A model's log as events: the last lines that are wanted, then new ones as they come."""
-    source = services.fleet.log_follow(model_id, tail if sieve.takes_all else EVERY_LINE)
+async def log_events(
+    services: Services, model_id: str, tail: int, sieve: Sieve, replica: int = 1
+) -> AsyncGenerator[bytes]:
+    """A server's log as events: the last lines that are wanted, then new ones as they come."""
+    source = services.fleet.log_follow(model_id, tail if sieve.takes_all else EVERY_LINE, replica)
     async for lines, is_new_start in _sifted(source, tail, sieve):
         chunk = LogEvent(model_id=model_id, lines=lines, is_new_start=is_new_start)
         yield framed("log", chunk.model_dump_json().encode())

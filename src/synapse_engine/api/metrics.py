@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 import synapse_engine
 from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.views import STATUSES, status_of
+from synapse_engine.fleet.server import Server
 from synapse_engine.gateway.activity import Stage
 from synapse_engine.gateway.recorder import Recorder
 from synapse_engine.launch.base import Memory
@@ -39,13 +40,13 @@ async def metrics(services: Wired) -> PlainTextResponse:
 def _servers(services: Services, memories: Mapping[str, Memory]) -> list[Family]:
     servers = services.fleet.servers
     states = [
-        Sample(status_of(server) == status, {"model": model_id, "state": status})
-        for model_id, server in servers.items()
+        Sample(status_of(server) == status, {**_labels(server), "state": status})
+        for server in servers.values()
         for status in STATUSES.values()
     ]
-    resident = [Sample(memory.resident_bytes, {"model": id_}) for id_, memory in memories.items()]
-    private = [Sample(memory.private_bytes, {"model": id_}) for id_, memory in memories.items()]
-    active = [Sample(server.active_requests, {"model": id_}) for id_, server in servers.items()]
+    resident = [Sample(memory.resident_bytes, _labels(servers[id_])) for id_, memory in memories.items()]
+    private = [Sample(memory.private_bytes, _labels(servers[id_])) for id_, memory in memories.items()]
+    active = [Sample(server.active_requests, _labels(server)) for server in servers.values()]
     return [
         _gauge("synapse_server_state", "1 for the state that a model's server is in.", *states),
         _gauge("synapse_server_memory_resident_bytes", "Memory of a server, as top shows it.", *resident),
@@ -76,6 +77,10 @@ def _requests(recorder: Recorder) -> list[Family]:
         _by_model("synapse_requests_waiting", "Requests in line, or waiting for a server to load.", waiting),
         _by_model("synapse_requests_in_flight", "Requests given to a server.", in_flight),
     ]
+
+
+def _labels(server: Server) -> dict[str, str]:
+    return {"model": server.model_id, "replica": str(server.replica)}
 
 
 def _models(services: Services) -> list[Family]:

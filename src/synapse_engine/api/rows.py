@@ -18,7 +18,7 @@ NO_MODELS = b'"models":[]'
 
 def model_json(services: Services, entry: Entry) -> bytes:
     """A model as `model_out` shows it."""
-    server = services.fleet.servers.get(entry.model_id)
+    server = services.fleet.server_of(entry.model_id)
     state = (
         entry,
         services.fleet.budget.demand(entry),

@@ -111,10 +111,10 @@ async def stop(
 # Last: a name may hold slashes (`org/repo:Q4_K_M`), so it would catch the paths above.
 @router.get("/{model_id:path}", responses=documented(404, 409))
 async def one_server(services: Wired, model_id: str) -> ServerOut:
-    """One server, a stopped one too."""
+    """One server, a stopped one too; of several replicas one that runs."""
     entry = services.registry.resolve(model_id)
     await services.fleet.budget.memories.current()
-    return server_out(services, entry)
+    return server_out(services, entry, services.fleet.server_of(entry.model_id))
 
 
 async def _answer_at_once(

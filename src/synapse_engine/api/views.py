@@ -13,6 +13,7 @@ from synapse_engine.catalog.registry import Choices, Entry
 from synapse_engine.errors import SynapseError
 from synapse_engine.fleet.budget import Plan
 from synapse_engine.fleet.cache import plan_slots
+from synapse_engine.fleet.degraded import explain_missing
 from synapse_engine.fleet.room import Space
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
@@ -62,7 +63,7 @@ def skipped_out(services: Services) -> list[SkippedFile]:
 def model_out(services: Services, entry: Entry) -> ModelOut:
     """A model as `/api/models` shows it."""
     model, choices = entry.model, entry.choices
-    server = services.fleet.servers.get(entry.model_id)
+    server = services.fleet.server_of(entry.model_id)
     demand = services.fleet.budget.demand(entry)
     measured = demand.measured_bytes
     return ModelOut(
@@ -105,20 +106,20 @@ def is_verified(services: Services, choices: Choices) -> bool:
     return not choices.settings or services.engines.known is not None
 
 
-def server_out(services: Services, entry: Entry) -> ServerOut:
-    """A server as `/api/models/servers` shows it, a stopped one too."""
-    server = services.fleet.servers.get(entry.model_id)
+def server_out(services: Services, entry: Entry, server: Server | None) -> ServerOut:
+    """A server as `/api/models/servers` shows it, a stopped one too; None where none was ever asked for."""
     process = server.process if server else None
     latest = services.fleet.budget.memories.latest
-    memory = latest.get(entry.model_id, NO_MEMORY) if process else NO_MEMORY
+    memory = latest.get(server.server_id, NO_MEMORY) if server and process else NO_MEMORY
     started_at = server.started_at if server else None
     progress, eta_seconds = _progress(server)
     return ServerOut(
         model_id=entry.model_id,
+        replica=server.replica if server else 1,
         display_name=entry.model.display_name,
         tier=entry.tier,
         status=status_of(server),
-        port=server.command.port if server and server.command and process else entry.choices.port,
+        port=_port(entry, server),
         pid=process.pid if process else None,
         url=process.url if process else None,
         node=process.node if process else "local",
@@ -132,7 +133,22 @@ def server_out(services: Services, entry: Entry) -> ServerOut:
         last_error=_last_error(server),
         started_at=started_at,
         restart_required=services.fleet.restart_required(entry),
-        degraded=server.degraded if server and server.state is State.READY else None,
+        degraded=_degraded(services, server),
+    )
+
+
+def _port(entry: Entry, server: Server | None) -> int | None:
+    """Where it runs, else where a model's first one is going to."""
+    if server is None or server.replica == 1 and (server.process is None or server.command is None):
+        return entry.choices.port
+    return server.command.port if server.command is not None else None
+
+
+def _degraded(services: Services, server: Server | None) -> str | None:
+    if server is None or server.state is not State.READY:
+        return None
+    return server.degraded or explain_missing(
+        [each.failure for each in services.fleet.servers_of(server.model_id)]
     )
 
 
@@ -148,11 +164,12 @@ def _progress(server: Server | None) -> tuple[float | None, float | None]:
 def server_list(services: Services) -> ServerList:
     """Every server that is not stopped."""
     servers = [
-        server_out(services, services.registry.get(model_id))
-        for model_id, server in services.fleet.servers.items()
+        server_out(services, services.registry.get(server.model_id), server)
+        for server in services.fleet.servers.values()
         if server.state is not State.STOPPED
     ]
-    return ServerList(servers=servers, total_running=sum(s.status == "running" for s in servers))
+    running = {server.model_id for server in servers if server.status == "running"}
+    return ServerList(servers=servers, total_running=len(running))
 
 
 def device_out(space: Space) -> DeviceOut:

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Terms:
-    """Of one start. force: over a refusal. together: of the same call, never evicted for each other."""
+    """Of one start. force: over a refusal. together: models that never make room for each other."""
 
     force: bool = False
     by_request: bool = False
@@ -65,7 +65,7 @@ class Reservation:
 class Surroundings:
     """What admission is told by the fleet, and asks of it.
 
-    occupants: every server that takes memory. taken: resident bytes by model id, measured now. unload: asks
+    occupants: every server that takes memory. taken: resident bytes by server id, measured now. unload: asks
     for a stop at once and answers when it is done.
     """
 
@@ -91,9 +91,9 @@ class Admission:
         self._fitting: dict[str, asyncio.Event] = {}
         self.capacity_bytes = 0
 
-    def reserved(self, model_id: str) -> Mapping[str, int]:
+    def reserved(self, server_id: str) -> Mapping[str, int]:
         """Bytes by device; empty where nothing is."""
-        held = self._book.get(model_id)
+        held = self._book.get(server_id)
         return held.need if held else {}
 
     async def capacity(self) -> int:
@@ -107,31 +107,31 @@ class Admission:
         devices = await self._with.devices()
         taken = await self._with.taken()
         holdings = [
-            Holding(reservation.need, taken.get(model_id, 0))
-            for model_id, reservation in self._book.items()
-            if model_id != without
+            Holding(reservation.need, taken.get(server_id, 0))
+            for server_id, reservation in self._book.items()
+            if server_id != without
         ]
         spaces = plan_spaces(devices, self._limit_bytes, holdings)
         self.capacity_bytes = sum(space.limit_bytes for space in spaces)
         return spaces
 
-    async def plan(self, model_id: str, demand: Demand) -> tuple[Verdict, list[Space], str | None]:
+    async def plan(self, server_id: str, demand: Demand) -> tuple[Verdict, list[Space], str | None]:
         """What a start would come to now, and why it does not fit, in words; changes nothing."""
-        spaces = await self.spaces(without=model_id)
-        verdict = self._verdict(model_id, demand, spaces, Terms())
+        spaces = await self.spaces(without=server_id)
+        verdict = self._verdict(server_id, demand, spaces, Terms())
         if verdict.fits:
             return verdict, spaces, None
-        return verdict, spaces, explain_refusal(verdict, spaces, self._occupants(model_id, Terms()))
+        return verdict, spaces, explain_refusal(verdict, spaces, self._occupants(server_id, Terms()))
 
-    async def would_free(self, model_id: str, demand: Demand) -> tuple[str, ...]:
+    async def would_free(self, server_id: str, demand: Demand) -> tuple[str, ...]:
         """Who would have to finish so that a start by request fits; see `plan_wait`."""
-        spaces = await self.spaces(without=model_id)
+        spaces = await self.spaces(without=server_id)
         if not self._may_evict:
             return ()
-        occupants = self._occupants(model_id, Terms(by_request=True))
+        occupants = self._occupants(server_id, Terms(by_request=True))
         return plan_wait(placements(demand, spaces), spaces, occupants)
 
-    async def admit(self, model_id: str, demand: Demand, terms: Terms, *, ran_out: bool = False) -> Grant:
+    async def admit(self, server_id: str, demand: Demand, terms: Terms, *, ran_out: bool = False) -> Grant:
         """Reserve what it needs, after stopping others where that is needed and allowed.
 
         Those that are being stopped are waited for, and nobody else waits meanwhile.
@@ -139,91 +139,91 @@ class Admission:
         Raises NotEnoughMemory.
         """
         # An attempt of its own before is over; whoever waits for that holds the lock.
-        self._fitted(model_id)
+        self._fitted(server_id)
         while True:
             async with self._lock:
-                await self._until_fitted(model_id)
-                spaces = await self.spaces(without=model_id)
-                verdict = self._verdict(model_id, demand, spaces, terms, ran_out=ran_out)
+                await self._until_fitted(server_id)
+                spaces = await self.spaces(without=server_id)
+                verdict = self._verdict(server_id, demand, spaces, terms, ran_out=ran_out)
                 if not verdict.fits and not terms.force:
-                    raise NotEnoughMemory(explain_refusal(verdict, spaces, self._occupants(model_id, terms)))
+                    raise NotEnoughMemory(explain_refusal(verdict, spaces, self._occupants(server_id, terms)))
                 if not verdict.awaits:
-                    return await self._grant(model_id, demand, terms, verdict, spaces)
-            log.info("%s waits for the memory of %s", model_id, ", ".join(verdict.awaits))
+                    return await self._grant(server_id, demand, terms, verdict, spaces)
+            log.info("%s waits for the memory of %s", server_id, ", ".join(verdict.awaits))
             await asyncio.gather(*(self._with.unload(leaving) for leaving in verdict.awaits))
             if verdict.placement.need.keys() - {RAM} and not verdict.evicts:
-                await self._until_free(model_id, verdict.placement)
+                await self._until_free(server_id, verdict.placement)
 
     async def _grant(
-        self, model_id: str, demand: Demand, terms: Terms, verdict: Verdict, spaces: Sequence[Space]
+        self, server_id: str, demand: Demand, terms: Terms, verdict: Verdict, spaces: Sequence[Space]
     ) -> Grant:
-        held = self._reserve(model_id, verdict.placement, terms)
+        held = self._reserve(server_id, verdict.placement, terms)
         if verdict.evicts:
-            await self._make_room(model_id, held, verdict)
-            spaces = await self.spaces(without=model_id)
+            await self._make_room(server_id, held, verdict)
+            spaces = await self.spaces(without=server_id)
         if verdict.placement.notice:
-            log.warning("%s: %s", model_id, verdict.placement.notice)
+            log.warning("%s: %s", server_id, verdict.placement.notice)
         cache_bytes = self._grant_cache(demand, verdict.placement, spaces)
         held.need[RAM] = held.need.get(RAM, 0) + cache_bytes
         held.prompt_cache_bytes = cache_bytes
-        self._begins_fitting(model_id, held.need)
+        self._begins_fitting(server_id, held.need)
         return Grant(dict(held.need), cache_bytes, demand.context_tokens)
 
-    def restore(self, model_id: str, need: Mapping[str, int], *, is_loading: bool) -> None:
+    def restore(self, server_id: str, need: Mapping[str, int], *, is_loading: bool) -> None:
         """Count one that an earlier run has started."""
-        self._book[model_id] = Reservation(dict(need), 0, Terms())
+        self._book[server_id] = Reservation(dict(need), 0, Terms())
         if is_loading:
-            self._begins_fitting(model_id, need)
+            self._begins_fitting(server_id, need)
 
-    def measured(self, model_id: str, ram_bytes: int) -> None:
+    def measured(self, server_id: str, ram_bytes: int) -> None:
         """What it really took: from now on that is reserved, and room for its prompt cache."""
-        held = self._book.get(model_id)
+        held = self._book.get(server_id)
         if held is not None:
             held.need[RAM] = ram_bytes + held.prompt_cache_bytes
 
-    def came_up(self, model_id: str) -> None:
+    def came_up(self, server_id: str) -> None:
         """It is ready: those that it has replaced stay stopped."""
-        held = self._book.get(model_id)
+        held = self._book.get(server_id)
         if held is not None:
             held.victims.clear()
-        self._fitted(model_id)
+        self._fitted(server_id)
 
-    def stays_stopped(self, model_ids: Iterable[str]) -> None:
+    def stays_stopped(self, server_ids: Iterable[str]) -> None:
         """A person stopped them: they do not come back for one that does not come up."""
         for held in self._book.values():
-            held.victims.difference_update(model_ids)
+            held.victims.difference_update(server_ids)
 
-    def release(self, model_id: str) -> None:
+    def release(self, server_id: str) -> None:
         """Its process is gone. If it never was ready, those that it has replaced come back."""
-        held = self._book.pop(model_id, None)
-        self._fitted(model_id)
+        held = self._book.pop(server_id, None)
+        self._fitted(server_id)
         for victim in sorted(held.victims) if held else ():
-            log.warning("%s comes back, as %s did not come up", victim, model_id)
+            log.warning("%s comes back, as %s did not come up", victim, server_id)
             self._with.bring_back(victim)
 
-    async def _until_fitted(self, model_id: str) -> None:
+    async def _until_fitted(self, server_id: str) -> None:
         """While one loads onto GPUs, the engine's own fit looks at what is free there: nobody else begins."""
         for other, fitted in list(self._fitting.items()):
-            if other != model_id:
+            if other != server_id:
                 await fitted.wait()
 
-    def _begins_fitting(self, model_id: str, need: Mapping[str, int]) -> None:
+    def _begins_fitting(self, server_id: str, need: Mapping[str, int]) -> None:
         if need.keys() - {RAM}:
-            self._fitting[model_id] = asyncio.Event()
+            self._fitting[server_id] = asyncio.Event()
 
-    def _fitted(self, model_id: str) -> None:
-        if fitted := self._fitting.pop(model_id, None):
+    def _fitted(self, server_id: str) -> None:
+        if fitted := self._fitting.pop(server_id, None):
             fitted.set()
 
-    def _reserve(self, model_id: str, placement: Placement, terms: Terms) -> Reservation:
-        before = self._book.get(model_id)
+    def _reserve(self, server_id: str, placement: Placement, terms: Terms) -> Reservation:
+        before = self._book.get(server_id)
         held = Reservation(dict(placement.need), 0, terms, before.victims if before else set())
-        self._book[model_id] = held
+        self._book[server_id] = held
         return held
 
     def _verdict(
         self,
-        model_id: str,
+        server_id: str,
         demand: Demand,
         spaces: Sequence[Space],
         terms: Terms,
@@ -233,36 +233,36 @@ class Admission:
         return plan_admission(
             placements(demand, spaces),
             spaces,
-            self._occupants(model_id, terms),
+            self._occupants(server_id, terms),
             may_evict=self._may_evict and terms.may_evict,
             must_evict=ran_out,
         )
 
-    def _occupants(self, model_id: str, terms: Terms) -> list[Occupant]:
+    def _occupants(self, server_id: str, terms: Terms) -> list[Occupant]:
         return [
             replace(occupant, is_protected=_is_protected(occupant, terms))
             for occupant in self._with.occupants()
-            if occupant.model_id != model_id
+            if occupant.server_id != server_id
         ]
 
-    async def _make_room(self, model_id: str, held: Reservation, verdict: Verdict) -> None:
+    async def _make_room(self, server_id: str, held: Reservation, verdict: Verdict) -> None:
         """Stop the victims and wait until their memory is really free; GPUs give it back late."""
         for victim in verdict.evicts:
             held.victims.add(victim)
-            log.warning("%s stops, to make room for %s", victim, model_id)
+            log.warning("%s stops, to make room for %s", victim, server_id)
         await asyncio.gather(*(self._with.unload(victim) for victim in verdict.evicts))
-        freed, spaces = await self._until_free(model_id, verdict.placement)
+        freed, spaces = await self._until_free(server_id, verdict.placement)
         if freed.fits:
             return
         if not held.terms.force:
             raise NotEnoughMemory(explain_refusal(freed, spaces, ()))
-        log.warning("%s starts all the same: what was stopped for it freed too little", model_id)
+        log.warning("%s starts all the same: what was stopped for it freed too little", server_id)
 
-    async def _until_free(self, model_id: str, placement: Placement) -> tuple[Verdict, list[Space]]:
+    async def _until_free(self, server_id: str, placement: Placement) -> tuple[Verdict, list[Space]]:
         """What is free once it fits, or at the latest after a while: GPUs give memory back late."""
         deadline = time.monotonic() + FREED_SECONDS
         while True:
-            spaces = await self.spaces(without=model_id)
+            spaces = await self.spaces(without=server_id)
             freed = plan_admission([placement], spaces, (), may_evict=False)
             if freed.fits or time.monotonic() > deadline:
                 return freed, spaces

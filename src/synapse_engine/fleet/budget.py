@@ -62,7 +62,7 @@ class Budget:
             devices=self.devices,
             taken=self.memories.resident,
             occupants=self._occupants,
-            unload=lambda model_id: servers[model_id].unload(),
+            unload=lambda server_id: servers[server_id].unload(),
             bring_back=bring_back,
         )
         self.admission = Admission(surroundings, limit_bytes, may_evict=may_evict)
@@ -93,28 +93,30 @@ class Budget:
         return Plan(demand, verdict, spaces, refusal)
 
     async def would_free(self, entry: Entry) -> tuple[str, ...]:
-        """Who would have to finish so that a start by request fits; empty where nothing helps, or it fits."""
+        """The models that would have to finish so that a start by request fits; see `Fleet.would_free`."""
         await self.admission.capacity()
-        return await self.admission.would_free(entry.model_id, self.demand(entry))
+        busy = await self.admission.would_free(entry.model_id, self.demand(entry))
+        return tuple(dict.fromkeys(self._servers[server_id].model_id for server_id in busy))
 
     def follow(self, server: Server) -> None:
         """What a new state of a server means for its memory."""
         if server.state in (State.STOPPED, State.FAILED, State.BACKOFF):
-            self.admission.release(server.model_id)
+            self.admission.release(server.server_id)
         elif server.state is State.READY:
-            self.admission.came_up(server.model_id)
-            self.memories.became_ready(server.model_id)
+            self.admission.came_up(server.server_id)
+            self.memories.became_ready(server.server_id)
 
     def _occupants(self) -> Iterator[Occupant]:
-        for model_id, server in self._servers.items():
-            need = dict(self.admission.reserved(model_id))
-            if not need or model_id not in self._registry.entries:
+        for server_id, server in self._servers.items():
+            need = dict(self.admission.reserved(server_id))
+            entry = self._registry.entries.get(server.model_id)
+            if not need or entry is None:
                 continue
-            taken = self.memories.latest.get(model_id)
+            taken = self.memories.latest.get(server_id)
             need[RAM] = max(need.get(RAM, 0), taken.resident_bytes if taken else 0)
-            entry = self._registry.entries[model_id]
             yield Occupant(
-                model_id=model_id,
+                server_id=server_id,
+                model_id=server.model_id,
                 taken=need,
                 is_idle=server.state is State.READY and not server.active_requests,
                 is_leaving=server.is_leaving,
@@ -126,9 +128,9 @@ class Budget:
                 reload_bytes=entry.model.file_size_bytes,
             )
 
-    def _has_settled(self, model_id: str, memory: Memory) -> None:
-        entry = self._registry.entries.get(model_id)
-        server = self._servers[model_id]
+    def _has_settled(self, server_id: str, memory: Memory) -> None:
+        server = self._servers[server_id]
+        entry = self._registry.entries.get(server.model_id)
         if entry is None or server.command is None or server.command.need.keys() - {RAM}:
             # Of what is on a GPU the process does not tell.
             return
@@ -137,9 +139,11 @@ class Budget:
         mapped_bytes = memory.resident_bytes - memory.private_bytes
         estimated_bytes = self.demand(entry).estimate.total_bytes
         needed_bytes = without_excess(memory.resident_bytes, mapped_bytes, estimated_bytes)
-        self.admission.measured(model_id, needed_bytes)
+        self.admission.measured(server_id, needed_bytes)
         if is_news(entry, needed_bytes):
-            task = asyncio.create_task(self._keep(model_id, needed_bytes), name=f"measured {model_id}")
+            task = asyncio.create_task(
+                self._keep(server.model_id, needed_bytes), name=f"measured {server_id}"
+            )
             self._saving.add(task)
             task.add_done_callback(self._saving.discard)
 

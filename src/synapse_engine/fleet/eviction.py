@@ -18,13 +18,14 @@ UNWANTED_SECONDS = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Occupant:
-    """A server that takes memory.
+    """A server that takes memory. model_id: of the model that it serves.
 
     taken: bytes by device. is_idle: ready, without a request. is_protected: it must not make room for this
     start, as it is of the same start-all, or has just come. is_leaving: it is being stopped, whoever wanted
     that. up_seconds: how long it has been ready. reload_bytes: what it would have to read to come back.
     """
 
+    server_id: str
     model_id: str
     taken: Mapping[str, int]
     is_idle: bool = True
@@ -71,7 +72,7 @@ def plan_eviction(short: Mapping[str, int], occupants: Iterable[Occupant]) -> tu
         without = [other for other in chosen if other is not occupant]
         if not _missing(short, without):
             chosen = without
-    return tuple(occupant.model_id for occupant in chosen)
+    return tuple(occupant.server_id for occupant in chosen)
 
 
 def _order(occupant: Occupant) -> tuple[bool, bool, bool, float, int, str]:
@@ -81,7 +82,7 @@ def _order(occupant: Occupant) -> tuple[bool, bool, bool, float, int, str]:
         occupant.by_hand,
         -(occupant.idle_seconds // IDLE_STEP_SECONDS),
         occupant.reload_bytes,
-        occupant.model_id,
+        occupant.server_id,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -18,36 +20,30 @@ from synapse_engine.errors import Booting, CouldNotSave, NotRunning, SynapseErro
 from synapse_engine.fleet.admission import Terms
 from synapse_engine.fleet.adoption import Adoptions
 from synapse_engine.fleet.budget import Budget
+from synapse_engine.fleet.edits import is_restart_required, replicas_of
 from synapse_engine.fleet.idle import IdleStops
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.fleet.leases import Lease
 from synapse_engine.fleet.life import Ask, Attempt, Limits, Started, Stopped, first_of
 from synapse_engine.fleet.loading import Paces
+from synapse_engine.fleet.outcomes import Outcome, gather_outcomes, gather_stops
 from synapse_engine.fleet.preparation import Preparation
+from synapse_engine.fleet.replicas import Busy, choose_replica, choose_speaker
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy
-from synapse_engine.fleet.server import Server, Surroundings
+from synapse_engine.fleet.server import Server, Surroundings, Turn
 from synapse_engine.fleet.state import State
 from synapse_engine.fleet.turns import Turns, start_order
-from synapse_engine.launch.base import Command, Launcher, LogChunk, Process
+from synapse_engine.launch.base import Command, Launcher, LogChunk, Process, server_id_of
 from synapse_engine.launch.command import launch_settings
 from synapse_engine.launch.engine import Engines
 
-UNTOUCHED_BY_EDITS = (State.QUEUED, State.STARTING, State.READY)
 INACTIVE = (State.STOPPED, State.FAILED)
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one model in a start-all or stop-all: a result, or the error in its place."""
-
-    entry: Entry
-    result: Started | Stopped | SynapseError
-
-
 class Fleet:
-    """Every server by model id. It is open once what an earlier run left behind has been seen to.
+    """Every server of every model. It is open once what an earlier run left behind has been seen to.
 
     Attributes to use: budget, idle_stops. idle_stop_seconds: for what requests start; 0 is never.
     """
@@ -78,22 +74,37 @@ class Fleet:
             launcher, session, journal, limits, restart_limits, paces, self._has_changed, clock
         )
         self._servers: dict[str, Server] = {}
+        self._models: dict[str, list[Server]] = {}
         self.budget = Budget(
             registry, launcher, engines, self._servers, memory_limit_bytes, may_evict, self._bring_back
         )
         self._preparation = Preparation(
             registry, engines, self.budget.admission, port_range=port_range, is_active=self._is_active
         )
-        self.idle_stops = IdleStops(registry, self._servers, self._unload, idle_stop_seconds)
+        self.idle_stops = IdleStops(registry, self._models.values, self._unload, idle_stop_seconds)
         self._turns = Turns(start_concurrency)
-        self._coming_back: set[asyncio.Task[None]] = set()
+        self._coming_up: dict[asyncio.Task[None], str] = {}
         self._adoptions = Adoptions(registry, launcher, journal, self._take_over)
         self.is_open = False
 
     @property
     def servers(self) -> Mapping[str, Server]:
-        """Every server that was ever asked for, by model id; a model that is absent is stopped."""
+        """Every server that was ever asked for, by server id: a model's first one has the model's own."""
         return self._servers
+
+    def servers_of(self, model_id: str) -> Sequence[Server]:
+        """A model's servers in the order of its replicas; empty where it was never asked for."""
+        return self._models.get(model_id, ())
+
+    def server_of(self, model_id: str) -> Server | None:
+        """The one that speaks for its model: a ready one, else one that is coming, else the first."""
+        servers = self.servers_of(model_id)
+        return servers[choose_speaker([server.state for server in servers])] if servers else None
+
+    def state_of(self, model_id: str) -> State:
+        """A model is ready while one of its servers is."""
+        server = self.server_of(model_id)
+        return server.state if server else State.STOPPED
 
     async def adopt(self) -> None:
         """Take over the servers that an earlier run left, each checked beside the others.
@@ -103,8 +114,8 @@ class Fleet:
         """
         records = await self._adoptions.begin()
         servers = self._servers
-        were_ready = [servers[model_id] for model_id in servers if records[model_id].was_ready]
-        await asyncio.gather(*(server.settled() for server in were_ready))
+        were_ready = [id_ for id_, record in records.items() if record.was_ready and id_ in servers]
+        await asyncio.gather(*(servers[server_id].settled() for server_id in were_ready))
 
     def open(self) -> None:
         """Let starts, stops and leases begin."""
@@ -114,8 +125,8 @@ class Fleet:
         """Refuse what is new, stop everything, and return once no process is left."""
         self.is_open = False
         await self._adoptions.end()
+        await self._bring_up_no_more(self._coming_up)
         await asyncio.gather(*(server.stop(now=now) for server in self._servers.values()))
-        await asyncio.gather(*self._coming_back)
 
     async def let_go(self, drain_seconds: float, hurried: asyncio.Event | None = None) -> None:
         """Refuse what is new, let running requests finish, and leave the servers to a later run.
@@ -124,6 +135,7 @@ class Fleet:
         """
         self.is_open = False
         await self._adoptions.end()
+        await self._bring_up_no_more(self._coming_up)
         servers = self._servers.values()
         drained = asyncio.gather(*(server.leases.until_idle() for server in servers))
         hurry = (hurried or asyncio.Event()).wait()
@@ -131,9 +143,10 @@ class Fleet:
         await asyncio.gather(*(server.let_go() for server in servers))
 
     async def start(self, model_id: str, *, force: bool = False, by_request: bool = False) -> Started:
-        """Start one model, at once. Raises what made it fail; see errors.
+        """Start one model, at once, and answer when one server of it is ready; further replicas follow.
 
-        force: though memory seems too short. by_request: not a person's wish, so it makes room sooner.
+        force: though memory seems too short. by_request: not a person's wish, so it makes room sooner. Raises
+        what made it fail; see errors.
         """
         self._check_open()
         terms = Terms(force=force, by_request=by_request)
@@ -146,7 +159,7 @@ class Fleet:
         """
         self._check_open()
         self._registry.get(model_id)
-        self.budget.admission.stays_stopped([model_id])
+        self.budget.admission.stays_stopped(self._server_ids(model_id))
         _, stopped = await asyncio.gather(self.hold([model_id], True), self._stop(model_id, now=now))
         return stopped
 
@@ -157,7 +170,7 @@ class Fleet:
         """
         self._check_open()
         self._registry.get(model_id)
-        self.budget.admission.stays_stopped([model_id])
+        self.budget.admission.stays_stopped(self._server_ids(model_id))
         await self._until_adopted(model_id)
         return await self._unload(model_id)
 
@@ -175,7 +188,7 @@ class Fleet:
         math.inf is for ever; None is as its setting, or else the control plane's, says. Without a server
         there is nothing to keep.
         """
-        if server := self._servers.get(model_id):
+        for server in self.servers_of(model_id):
             server.keep_alive_seconds = seconds
 
     async def start_all(self, model_ids: Sequence[str] | None, tier: Tier | None) -> list[Outcome]:
@@ -190,7 +203,7 @@ class Fleet:
             entries = [self._registry.get(model_id) for model_id in dict.fromkeys(model_ids)]
         chosen = sorted((e for e in entries if tier is None or e.tier is tier), key=start_order)
         terms = Terms(together=frozenset(entry.model_id for entry in chosen))
-        return await _outcomes(
+        return await gather_outcomes(
             (entry, self._start(entry, self._turns.turn(start_order(entry)), terms)) for entry in chosen
         )
 
@@ -199,13 +212,15 @@ class Fleet:
         self._check_open()
         entries = self._registry.entries
         held = [
-            model_id for model_id in entries if entries[model_id].choices.enabled or self._is_active(model_id)
+            model_id
+            for model_id in entries
+            if entries[model_id].choices.enabled or self.state_of(model_id) not in INACTIVE
         ]
-        self.budget.admission.stays_stopped(list(entries))
+        self.budget.admission.stays_stopped(self._servers)
         # Those of this moment: a start that comes meanwhile is a later word.
-        wanted = dict.fromkeys([*self._servers, *(entries.keys() & self._adoptions.under_way)])
+        wanted = dict.fromkeys([*self._models, *(entries.keys() & self._adoptions.under_way)])
         stops = [(entries[model_id], self._stop(model_id)) for model_id in wanted]
-        _, outcomes = await asyncio.gather(self.hold(held, True), _outcomes(stops))
+        _, outcomes = await asyncio.gather(self.hold(held, True), gather_outcomes(stops))
         return outcomes
 
     async def hold(self, model_ids: Iterable[str], held: bool) -> None:
@@ -225,44 +240,49 @@ class Fleet:
         except CouldNotSave as error:
             log.error("%s", error)
 
-    def lease(self, model_id: str) -> Lease:
-        """Use of a ready server. Raises Booting, NotRunning."""
+    def lease(self, model_id: str, prefix: int | None = None) -> Lease:
+        """Use of a ready server of the model, see `choose_replica`. Raises Booting, NotRunning."""
         self._check_open()
-        server = self._servers.get(model_id)
-        if server is None:
-            raise NotRunning(model_id, State.STOPPED)
-        return server.lease()
+        servers = self.servers_of(model_id)
+        if len(servers) == 1:
+            return servers[0].lease()
+        ready = [
+            Busy(server.replica, server.active_requests, server.slots)
+            for server in servers
+            if server.is_available
+        ]
+        if not ready:
+            raise NotRunning(model_id, self.state_of(model_id))
+        return servers[choose_replica(ready, prefix) - 1].lease()
 
-    async def log_tail(self, model_id: str, lines: int) -> list[str]:
-        """The last lines of a model's newest log. Raises ModelNotFound."""
+    async def log_tail(self, model_id: str, lines: int, replica: int = 1) -> list[str]:
+        """The last lines of a server's newest log. Raises ModelNotFound."""
         self._registry.get(model_id)
-        return await self._launcher.log_tail(model_id, lines)
+        return await self._launcher.log_tail(server_id_of(model_id, replica), lines)
 
-    def log_follow(self, model_id: str, lines: int) -> AsyncIterator[LogChunk]:
-        """The last lines of a model's log, then each new one. Raises ModelNotFound."""
+    def log_follow(self, model_id: str, lines: int, replica: int = 1) -> AsyncIterator[LogChunk]:
+        """The last lines of a server's log, then each new one. Raises ModelNotFound."""
         self._registry.get(model_id)
-        return self._launcher.log_follow(model_id, lines)
+        return self._launcher.log_follow(server_id_of(model_id, replica), lines)
 
     def restart_required(self, entry: Entry) -> bool:
-        """Whether its server runs, or will soon, with choices that have changed since."""
-        server, choices = self._servers.get(entry.model_id), entry.choices
-        if server is None or server.state not in UNTOUCHED_BY_EDITS or server.settings is None:
-            return False
-        moved = server.command is not None and choices.port != server.command.port
-        return moved and choices.port_is_pinned or launch_settings(choices.settings) != server.settings
+        """Whether a server of it runs, or will soon, with choices that have changed since."""
+        return is_restart_required(entry, self.servers_of(entry.model_id))
 
     def _check_open(self) -> None:
         if not self.is_open:
             raise Booting
 
-    def _is_active(self, model_id: str) -> bool:
-        server = self._servers.get(model_id)
+    def _is_active(self, server_id: str) -> bool:
+        server = self._servers.get(server_id)
         return server is not None and server.state not in INACTIVE
 
     def _take_over(self, record: Record, process: Process | None) -> None:
         command = record.command
-        server = self._server(command.model_id)
-        self.budget.admission.restore(command.model_id, command.need, is_loading=not record.was_ready)
+        server = self._ensure_servers(command.model_id, command.replica)[command.replica - 1]
+        self.budget.admission.restore(server.server_id, command.need, is_loading=not record.was_ready)
+        if command.replica > 1:
+            self._preparation.keep_port(server.server_id, command.port)
         server.adopt(record, process, self._ask(server, Terms(by_request=not record.by_hand)))
 
     async def _until_adopted(self, model_id: str) -> None:
@@ -273,17 +293,26 @@ class Fleet:
 
     async def _stop(self, model_id: str, *, now: bool = False) -> Stopped:
         await self._until_adopted(model_id)
-        server = self._servers.get(model_id)
-        return await (server.stop(now=now) if server else _nothing_to_stop())
+        return await self._end(model_id, lambda server: server.stop(now=now))
 
     def _unload(self, model_id: str) -> Awaitable[Stopped]:
-        server = self._servers.get(model_id)
-        return server.unload() if server else _nothing_to_stop()
+        return self._end(model_id, Server.unload)
 
-    def _server(self, model_id: str) -> Server:
-        if model_id not in self._servers:
-            self._servers[model_id] = Server(model_id, self._surroundings)
-        return self._servers[model_id]
+    def _end(self, model_id: str, stop: Callable[[Server], Awaitable[Stopped]]) -> Awaitable[Stopped]:
+        """Every server of a model; those that were still to come up stay away."""
+        self._drop(task for task, of in self._coming_up.items() if of == model_id)
+        return gather_stops([stop(server) for server in self.servers_of(model_id)])
+
+    def _server_ids(self, model_id: str) -> list[str]:
+        return [server.server_id for server in self.servers_of(model_id)]
+
+    def _ensure_servers(self, model_id: str, count: int) -> list[Server]:
+        servers = self._models.setdefault(model_id, [])
+        while len(servers) < count:
+            server = Server(model_id, self._surroundings, len(servers) + 1)
+            servers.append(server)
+            self._servers[server.server_id] = server
+        return servers
 
     def _ask(self, server: Server, terms: Terms) -> Ask:
         """A start with the settings of this moment; one that comes back has those of that moment."""
@@ -292,8 +321,12 @@ class Fleet:
         async def prepare(attempt: Attempt) -> Command:
             settings = self._registry.get(server.model_id).choices.settings if attempt.comes_back else asked
             # Whose it is may have changed since the start.
-            current = replace(terms, by_request=not server.by_hand)
-            return await self._preparation.prepare(server.model_id, attempt, current, settings)
+            current = replace(
+                terms, by_request=not server.by_hand, together=terms.together | {server.model_id}
+            )
+            return await self._preparation.prepare(
+                server.model_id, server.replica, attempt, current, settings
+            )
 
         policy = RestartPolicy(asked.get("restart") or RestartPolicy.ON_FAILURE)
         return Ask(prepare, policy, launch_settings(asked), by_hand=not terms.by_request)
@@ -302,40 +335,56 @@ class Fleet:
         self.budget.follow(server)
         self._on_change(server)
 
-    def _bring_back(self, model_id: str) -> None:
+    def _bring_back(self, server_id: str) -> None:
         """Start again what was stopped for one that did not come up; whether that works is only logged."""
-
-        terms = Terms(by_request=not self._servers[model_id].by_hand, may_evict=False)
-
-        async def bring_back() -> None:
-            try:
-                await self._start(self._registry.get(model_id), nullcontext(), terms)
-            except SynapseError as error:
-                log.warning("%s does not come back: %s", model_id, error)
-
+        server = self._servers[server_id]
+        terms = Terms(by_request=not server.by_hand, may_evict=False)
         if self.is_open:
-            task = asyncio.create_task(bring_back(), name=f"bring back {model_id}")
-            self._coming_back.add(task)
-            task.add_done_callback(self._coming_back.discard)
+            self._bring_up(server.model_id, self._bring_one_up(server, nullcontext(), terms))
 
-    async def _start(self, entry: Entry, turn: AbstractAsyncContextManager[object], terms: Terms) -> Started:
+    def _bring_up(self, model_id: str, work: Coroutine[Any, Any, None]) -> None:
+        """Beside everything else, until it is done or the model is stopped."""
+        task = asyncio.create_task(work, name=f"bring up {model_id}")
+        self._coming_up[task] = model_id
+        task.add_done_callback(self._coming_up.pop)
+
+    async def _bring_up_no_more(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        await asyncio.gather(*self._drop(tasks), return_exceptions=True)
+
+    def _drop(self, tasks: Iterable[asyncio.Task[None]]) -> list[asyncio.Task[None]]:
+        dropped = list(tasks)
+        for task in dropped:
+            task.cancel()
+        return dropped
+
+    async def _bring_one_up(self, server: Server, turn: Turn, terms: Terms) -> None:
+        try:
+            await server.ensure_ready(self._ask(server, terms), turn)
+        except SynapseError as error:
+            log.warning("%s does not come up: %s", server.server_id, error)
+
+    async def _start(self, entry: Entry, turn: Turn, terms: Terms) -> Started:
         # Again: a start-all's starts come a moment after it was let in, and a close may lie between.
         self._check_open()
-        model_id = entry.model_id
-        await self._until_adopted(model_id)
-        server = self._server(model_id)
-        return await server.ensure_ready(self._ask(server, terms), turn)
+        await self._until_adopted(entry.model_id)
+        servers = self._ensure_servers(entry.model_id, replicas_of(entry))
+        lead = next((server for server in servers if server.is_available), servers[0])
+        if replicas_of(entry) > 1:
+            self._bring_up(entry.model_id, self._bring_rest_up(entry, lead, terms))
+        return await lead.ensure_ready(self._ask(lead, terms), turn)
 
-
-async def _nothing_to_stop() -> Stopped:
-    return Stopped(was_active=False, seconds=0.0)
-
-
-async def _outcomes(work: Iterable[tuple[Entry, Awaitable[Started | Stopped]]]) -> list[Outcome]:
-    async def outcome(entry: Entry, awaitable: Awaitable[Started | Stopped]) -> Outcome:
-        try:
-            return Outcome(entry, await awaitable)
-        except SynapseError as error:
-            return Outcome(entry, error)
-
-    return list(await asyncio.gather(*(outcome(entry, awaitable) for entry, awaitable in work)))
+    async def _bring_rest_up(self, entry: Entry, lead: Server, terms: Terms) -> None:
+        """The further replicas, once one is ready: in what is free, as nobody has to stop for them."""
+        with contextlib.suppress(SynapseError):
+            await lead.ensure_ready(self._ask(lead, terms), nullcontext())
+        if lead.state is not State.READY:
+            return
+        rest = replace(terms, force=False, may_evict=False)
+        servers = self.servers_of(entry.model_id)[: replicas_of(entry)]
+        await asyncio.gather(
+            *(
+                self._bring_one_up(server, self._turns.turn(start_order(entry, server.replica)), rest)
+                for server in servers
+                if server is not lead
+            )
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from synapse_engine.catalog.registry import Registry
@@ -13,13 +13,14 @@ from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
 
 LOOK_SECONDS = 1.0
+MOVING = (State.QUEUED, State.STARTING, State.STOPPING)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resting:
-    """A ready model.
+    """A ready model, all its servers together.
 
     idle_seconds: since its last lease ended. own_limit_seconds: its setting, 0 for never.
     keep_alive_seconds: what a request asked for since it started, math.inf for ever.
@@ -46,17 +47,20 @@ def idle_limit_seconds(resting: Resting, default_seconds: float) -> float:
 
 
 class IdleStops:
-    """unload: asks for a model's stop at once, and answers when it is done. default_seconds: 0 for never."""
+    """models: the servers of each. unload: asks for a model's stop at once, and answers when it is done.
+
+    default_seconds: 0 for never.
+    """
 
     def __init__(
         self,
         registry: Registry,
-        servers: Mapping[str, Server],
+        models: Callable[[], Iterable[Sequence[Server]]],
         unload: Callable[[str], Awaitable[object]],
         default_seconds: float,
     ) -> None:
         self._registry = registry
-        self._servers = servers
+        self._models = models
         self._unload = unload
         self._default_seconds = default_seconds
 
@@ -79,16 +83,20 @@ class IdleStops:
         return stops
 
     def _resting(self) -> Iterator[Resting]:
-        for model_id, server in self._servers.items():
-            entry = self._registry.entries.get(model_id)
-            if entry is None or server.state is not State.READY or server.leases.held:
+        for servers in self._models():
+            ready = [server for server in servers if server.state is State.READY]
+            entry = self._registry.entries.get(servers[0].model_id)
+            if entry is None or not ready or any(server.state in MOVING for server in servers):
                 continue
+            if any(server.leases.held for server in ready):
+                continue
+            said = (server.keep_alive_seconds for server in ready)
             yield Resting(
-                model_id=model_id,
-                idle_seconds=server.leases.idle_seconds,
-                by_hand=server.by_hand,
+                model_id=entry.model_id,
+                idle_seconds=min(server.leases.idle_seconds for server in ready),
+                by_hand=any(server.by_hand for server in ready),
                 own_limit_seconds=entry.choices.settings.get("idle_stop_seconds"),
-                keep_alive_seconds=server.keep_alive_seconds,
+                keep_alive_seconds=next((seconds for seconds in said if seconds is not None), None),
             )
 
 

@@ -1,6 +1,6 @@
 """What was started, so that it can be found again after a crash of the control plane.
 
-One file per model, replaced in one step: the intent before the spawn, who the process is after it, then
+One file per server, replaced in one step: the intent before the spawn, who the process is after it, then
 that it is ready, or being stopped; gone when the process is gone. Not synced to the disk: what a crash of
 the machine loses here, it has ended too.
 """
@@ -46,22 +46,22 @@ class Journal:
 
     def intend(self, command: Command, began_at: float, *, by_hand: bool = True) -> None:
         """Before the spawn. Raises CouldNotSave: what cannot be found again is not started."""
-        self._write(command.model_id, Record(command=command, began_at=began_at, by_hand=by_hand))
+        self._write(command.server_id, Record(command=command, began_at=began_at, by_hand=by_hand))
 
-    def note(self, model_id: str, **facts: Any) -> None:
+    def note(self, server_id: str, **facts: Any) -> None:
         """What has become of it since. A full disk is only logged: the intent is there."""
         try:
-            self._write(model_id, msgspec.structs.replace(self._records[model_id], **facts))
+            self._write(server_id, msgspec.structs.replace(self._records[server_id], **facts))
         except CouldNotSave as error:
-            log.warning("%s: %s", model_id, error)
+            log.warning("%s: %s", server_id, error)
 
-    def forget(self, model_id: str) -> None:
+    def forget(self, server_id: str) -> None:
         """The process is gone."""
-        self._records.pop(model_id, None)
+        self._records.pop(server_id, None)
         try:
-            self._path(model_id).unlink(missing_ok=True)
+            self._path(server_id).unlink(missing_ok=True)
         except OSError as error:
-            log.warning("%s: %s", model_id, error)
+            log.warning("%s: %s", server_id, error)
 
     def read(self) -> list[Record]:
         """Every record of an earlier run; one that makes no sense is logged and dropped."""
@@ -72,14 +72,14 @@ class Journal:
                 log.warning("%s makes no sense and is dropped: %s", path, error)
                 path.unlink(missing_ok=True)
                 continue
-            self._records[record.command.model_id] = record
+            self._records[record.command.server_id] = record
         return list(self._records.values())
 
-    def _path(self, model_id: str) -> Path:
-        return self._folder / f"{file_stem(model_id)}.json"
+    def _path(self, server_id: str) -> Path:
+        return self._folder / f"{file_stem(server_id)}.json"
 
-    def _write(self, model_id: str, record: Record) -> None:
-        path = self._path(model_id)
+    def _write(self, server_id: str, record: Record) -> None:
+        path = self._path(server_id)
         temporary = path.with_suffix(".tmp")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -87,4 +87,4 @@ class Journal:
             os.replace(temporary, path)
         except OSError as error:
             raise CouldNotSave(str(path), error.strerror or str(error)) from error
-        self._records[model_id] = record
+        self._records[server_id] = record

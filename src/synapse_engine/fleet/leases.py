@@ -7,11 +7,15 @@ from collections.abc import Callable
 
 
 class Lease:
-    """Permission to use a ready server, held until the last byte of the answer has left."""
+    """Permission to use a ready server, held until the last byte of the answer has left.
 
-    def __init__(self, leases: Leases, url: str, api_key: str) -> None:
+    Attributes to read: url, api_key; replica, which of the model's servers it is, from 1.
+    """
+
+    def __init__(self, leases: Leases, url: str, api_key: str, replica: int) -> None:
         self.url = url
         self.api_key = api_key
+        self.replica = replica
         self._leases = leases
 
     def __enter__(self) -> Lease:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -136,9 +136,26 @@ class Life:
         """Wait so long, or until a start is asked for."""
         await first_of(self.start_asked.wait(), timeout_seconds=delay_seconds)
 
+    def stop(self, *, was_active: bool, now: bool) -> Coroutine[Any, Any, Stopped]:
+        """Ask for the stop, at once; what is given back is done when it has ended."""
+        began = asyncio.get_running_loop().time()
+        self.stop_asked.set()
+        if now:
+            self.hurry.set()
+
+        async def stopped() -> Stopped:
+            await self.ended()
+            return Stopped(was_active, asyncio.get_running_loop().time() - began)
+
+        return stopped()
+
     async def ended(self) -> None:
         assert self.task is not None
         await asyncio.wait({self.task})
+
+
+async def nothing_to_stop() -> Stopped:
+    return Stopped(was_active=False, seconds=0.0)
 
 
 async def first_of(*works: Awaitable[object], timeout_seconds: float) -> None:

@@ -18,7 +18,7 @@ STEADY_SHARE = 0.01
 
 
 class Memories:
-    """Attribute to read: latest, by model id, of every server that had a process when last looked at."""
+    """Attribute to read: latest, by server id, of every server that had a process when last looked at."""
 
     def __init__(self, servers: Mapping[str, Server], on_settled: Callable[[str, Memory], None]) -> None:
         self.latest: Mapping[str, Memory] = {}
@@ -33,8 +33,8 @@ class Memories:
         while True:
             before = self.latest
             await self.look()
-            for model_id in sorted(self._unsettled):
-                self._settle(model_id, before.get(model_id))
+            for server_id in sorted(self._unsettled):
+                self._settle(server_id, before.get(server_id))
             self._wanted.clear()
             seconds = SETTLING_SECONDS if self._unsettled else LOOK_SECONDS
             try:
@@ -43,43 +43,43 @@ class Memories:
             except TimeoutError:
                 continue
 
-    def became_ready(self, model_id: str) -> None:
+    def became_ready(self, server_id: str) -> None:
         """Tell, once it takes no more, what it has settled at."""
-        self.latest = {other: memory for other, memory in self.latest.items() if other != model_id}
-        self._unsettled.add(model_id)
+        self.latest = {other: memory for other, memory in self.latest.items() if other != server_id}
+        self._unsettled.add(server_id)
         self._wanted.set()
 
     async def current(self) -> Mapping[str, Memory]:
         """Of every server with a process: the latest look, and a new one where one has come since."""
-        running = [model_id for model_id, server in self._servers.items() if server.process is not None]
-        if any(model_id not in self.latest for model_id in running):
+        running = [server_id for server_id, server in self._servers.items() if server.process is not None]
+        if any(server_id not in self.latest for server_id in running):
             await self.look()
-        return {model_id: self.latest[model_id] for model_id in running if model_id in self.latest}
+        return {server_id: self.latest[server_id] for server_id in running if server_id in self.latest}
 
     async def resident(self) -> Mapping[str, int]:
         """Resident bytes now."""
         if time.monotonic() - self._looked_at > FRESH_SECONDS:
             await self.look()
-        return {model_id: memory.resident_bytes for model_id, memory in self.latest.items()}
+        return {server_id: memory.resident_bytes for server_id, memory in self.latest.items()}
 
     async def look(self) -> None:
         servers = self._servers.items()
-        processes = {model_id: server.process for model_id, server in servers if server.process}
+        processes = {server_id: server.process for server_id, server in servers if server.process}
         self.latest = await asyncio.to_thread(
             lambda: {
-                model_id: memory
-                for model_id, process in processes.items()
+                server_id: memory
+                for server_id, process in processes.items()
                 if (memory := process.memory()) is not None
             }
         )
         self._looked_at = time.monotonic()
 
-    def _settle(self, model_id: str, before: Memory | None) -> None:
-        now, server = self.latest.get(model_id), self._servers[model_id]
+    def _settle(self, server_id: str, before: Memory | None) -> None:
+        now, server = self.latest.get(server_id), self._servers[server_id]
         if server.state is not State.READY or now is None:
-            self._unsettled.discard(model_id)
+            self._unsettled.discard(server_id)
         elif before is not None:
             grown = abs(now.resident_bytes - before.resident_bytes)
             if grown <= STEADY_SHARE * now.resident_bytes:
-                self._unsettled.discard(model_id)
-                self._on_settled(model_id, now)
+                self._unsettled.discard(server_id)
+                self._on_settled(server_id, now)

@@ -10,9 +10,9 @@ from synapse_engine.errors import NoFreePort
 
 @dataclass(frozen=True)
 class Holding:
-    """A port that a model keeps. last_started_at: unix seconds, None where it never ran."""
+    """A port that a server keeps. last_started_at: unix seconds, None where it never ran."""
 
-    model_id: str
+    server_id: str
     port: int
     is_pinned: bool
     is_active: bool
@@ -20,7 +20,7 @@ class Holding:
 
 
 def plan_port(
-    model_id: str,
+    server_id: str,
     holdings: Iterable[Holding],
     port_range: range,
     busy: Collection[int],
@@ -31,7 +31,7 @@ def plan_port(
     busy one is the caller's failure to report. Raises NoFreePort.
     """
     holdings = list(holdings)
-    own = next((holding for holding in holdings if holding.model_id == model_id), None)
+    own = next((holding for holding in holdings if holding.server_id == server_id), None)
     others = [holding for holding in holdings if holding is not own]
     kept = {holding.port for holding in others if holding.is_pinned or holding.is_active}
     if own is not None and (own.is_pinned or (own.port in port_range and own.port not in kept | {*busy})):

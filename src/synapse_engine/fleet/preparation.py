@@ -13,10 +13,11 @@ import msgspec
 from synapse_engine.catalog.registry import Choices, Entry, Registry
 from synapse_engine.errors import InvalidChoice, ModelFileMissing, StartFailed
 from synapse_engine.fleet.admission import Admission, Terms
+from synapse_engine.fleet.cache import plan_slots
 from synapse_engine.fleet.demand import plan_demand
 from synapse_engine.fleet.life import Attempt
 from synapse_engine.fleet.ports import Holding, plan_port
-from synapse_engine.launch.base import Command
+from synapse_engine.launch.base import Command, server_id_of
 from synapse_engine.launch.command import build_command
 from synapse_engine.launch.engine import Engines
 
@@ -40,11 +41,17 @@ class Preparation:
         self._admission = admission
         self._is_active = is_active
         self._clock = clock
+        # Of further replicas; a model's first one keeps its port in the registry.
+        self._ports: dict[str, int] = {}
+
+    def keep_port(self, server_id: str, port: int) -> None:
+        """A further replica that an earlier run has started has this one."""
+        self._ports[server_id] = port
 
     async def prepare(
-        self, model_id: str, attempt: Attempt, terms: Terms, settings: Mapping[str, Any]
+        self, model_id: str, replica: int, attempt: Attempt, terms: Terms, settings: Mapping[str, Any]
     ) -> Command:
-        """The command of the next attempt, with these settings of the person's.
+        """The command of the next attempt at one of a model's servers, with these settings of the person's.
 
         Raises ModelFileMissing, StartFailed, EngineNotFound, NotEnoughMemory, NoFreePort.
         """
@@ -59,10 +66,15 @@ class Preparation:
         engine = await self._engines.current(settings.get("engine"))
         if engine.problem is not None:
             raise StartFailed(engine.problem)
-        self._check_pin(entry)
+        if replica == 1:
+            self._check_pin(entry)
+        server_id = server_id_of(model_id, replica)
         demand = plan_demand(entry, engine, await self._admission.capacity())
-        grant = await self._admission.admit(model_id, demand, terms, ran_out=attempt.ran_out)
-        port, port_is_pinned = await self._claim_port(model_id, attempt.strangers)
+        grant = await self._admission.admit(server_id, demand, terms, ran_out=attempt.ran_out)
+        if replica == 1:
+            port, port_is_pinned = await self._claim_port(model_id, attempt.strangers)
+        else:
+            port, port_is_pinned = await self._claim_further_port(server_id, attempt.strangers), False
         try:
             return build_command(
                 model_id,
@@ -75,6 +87,8 @@ class Preparation:
                 context_tokens=grant.context_tokens,
                 prompt_cache_bytes=grant.prompt_cache_bytes,
                 need=grant.need,
+                replica=replica,
+                slots=plan_slots(model, demand.options).sequences,
             )
         except InvalidChoice as error:
             raise StartFailed(f"{error.error}. {error.detail}") from error
@@ -84,9 +98,10 @@ class Preparation:
         if not entry.choices.port_is_pinned:
             return
         port = entry.choices.port
-        for model_id, other in self._registry.entries.items():
-            if other.choices.port == port and model_id != entry.model_id and self._is_active(model_id):
-                raise StartFailed(f"Port {port} already in use by {model_id}. Stop it, or pin another port.")
+        kept = [(model_id, other.choices.port) for model_id, other in self._registry.entries.items()]
+        for server_id, taken in [*kept, *self._ports.items()]:
+            if taken == port and server_id != entry.model_id and self._is_active(server_id):
+                raise StartFailed(f"Port {port} already in use by {server_id}. Stop it, or pin another port.")
 
     async def _claim_port(self, model_id: str, strangers: frozenset[int]) -> tuple[int, bool]:
         """Write the model's port into the registry; a port taken over leaves its old holder there.
@@ -96,24 +111,36 @@ class Preparation:
 
         def claim(entries: Mapping[str, Entry]) -> dict[str, Choices]:
             port = plan_port(model_id, self._holdings(entries), self._port_range, strangers)
-            changed = {
-                other_id: msgspec.structs.replace(other.choices, port=None)
-                for other_id, other in entries.items()
-                if other.choices.port == port and other_id != model_id and not self._is_active(other_id)
-            }
             own = entries[model_id].choices
-            changed[model_id] = msgspec.structs.replace(
-                own, port=port, last_started_at=self._clock(), held=False
-            )
-            return changed
+            claimed = msgspec.structs.replace(own, port=port, last_started_at=self._clock(), held=False)
+            return self._taken_over(entries, port) | {model_id: claimed}
 
         await self._registry.edit(claim)
         choices = self._registry.get(model_id).choices
         assert choices.port is not None
         return choices.port, choices.port_is_pinned
 
+    async def _claim_further_port(self, server_id: str, strangers: frozenset[int]) -> int:
+        """As `_claim_port`, for a further replica: kept for as long as the control plane runs."""
+
+        def claim(entries: Mapping[str, Entry]) -> dict[str, Choices]:
+            port = plan_port(server_id, self._holdings(entries), self._port_range, strangers)
+            self._ports[server_id] = port
+            return self._taken_over(entries, port)
+
+        await self._registry.edit(claim)
+        return self._ports[server_id]
+
+    def _taken_over(self, entries: Mapping[str, Entry], port: int) -> dict[str, Choices]:
+        """The choices of models that had the port and do not run."""
+        return {
+            model_id: msgspec.structs.replace(entry.choices, port=None)
+            for model_id, entry in entries.items()
+            if entry.choices.port == port and not self._is_active(model_id)
+        }
+
     def _holdings(self, entries: Mapping[str, Entry]) -> list[Holding]:
-        return [
+        firsts = [
             Holding(
                 model_id,
                 entry.choices.port,
@@ -123,4 +150,8 @@ class Preparation:
             )
             for model_id, entry in entries.items()
             if entry.choices.port is not None
+        ]
+        return firsts + [
+            Holding(server_id, port, False, self._is_active(server_id), None)
+            for server_id, port in self._ports.items()
         ]

@@ -107,7 +107,7 @@ def plan_admission(
     stopped in any case, as what seemed to be free was not. Where nothing fits, the smallest is judged.
     """
     known = list(occupants)
-    leaving = {occupant.model_id for occupant in known if occupant.is_leaving}
+    leaving = {occupant.server_id for occupant in known if occupant.is_leaving}
     going = known if may_evict else [occupant for occupant in known if occupant.is_leaving]
     for placement in placements:
         short = _short(placement, spaces)
@@ -115,8 +115,8 @@ def plan_admission(
             return Verdict(fits=True, placement=placement, short={})
         stops = plan_eviction(short or {RAM: 1}, going)
         if stops is not None or not short:
-            evicts = tuple(model_id for model_id in stops or () if model_id not in leaving)
-            awaits = tuple(model_id for model_id in stops or () if model_id in leaving)
+            evicts = tuple(server_id for server_id in stops or () if server_id not in leaving)
+            awaits = tuple(server_id for server_id in stops or () if server_id in leaving)
             return Verdict(fits=True, placement=placement, evicts=evicts, awaits=awaits, short={})
     return Verdict(fits=False, placement=placements[-1], short=_short(placements[-1], spaces))
 
@@ -132,15 +132,15 @@ def plan_wait(
     now = list(occupants)
     if plan_admission(placements, spaces, now, may_evict=True).fits:
         return ()
-    busy = {occupant.model_id for occupant in now if _may_finish(occupant)}
+    busy = {occupant.server_id for occupant in now if _may_finish(occupant)}
     later = [
         replace(occupant, is_idle=True, is_protected=False, idle_seconds=-IDLE_STEP_SECONDS)
-        if occupant.model_id in busy
+        if occupant.server_id in busy
         else occupant
         for occupant in now
     ]
     evicts = plan_admission(placements, spaces, later, may_evict=True).evicts
-    return tuple(model_id for model_id in evicts if model_id in busy)
+    return tuple(server_id for server_id in evicts if server_id in busy)
 
 
 def grant_cache(ram: Space, need_bytes: int, given_bytes: int) -> int:

@@ -28,12 +28,22 @@ from synapse_engine.errors import (
 from synapse_engine.fleet.degraded import find_degradation
 from synapse_engine.fleet.journal import Journal, Record
 from synapse_engine.fleet.leases import Lease, Leases
-from synapse_engine.fleet.life import Ask, Attempt, Failure, Life, Limits, Started, StopAsked, Stopped
+from synapse_engine.fleet.life import (
+    Ask,
+    Attempt,
+    Failure,
+    Life,
+    Limits,
+    Started,
+    StopAsked,
+    Stopped,
+    nothing_to_stop,
+)
 from synapse_engine.fleet.loading import Load, Paces
 from synapse_engine.fleet.restarts import RestartLimits, Restarts
 from synapse_engine.fleet.state import Event, State, next_state
 from synapse_engine.fleet.watch import Watch
-from synapse_engine.launch.base import Command, Launcher, Process
+from synapse_engine.launch.base import Command, Launcher, Process, server_id_of
 
 ADOPTION_SECONDS = 5.0
 
@@ -57,15 +67,18 @@ class Surroundings:
 
 
 class Server:
-    """The server of one model, running or not.
+    """One server of a model, running or not.
 
-    Attributes to read: state, process, command, started_at, failure, restarts, leases; load, while it loads;
-    by_hand: a person wanted it when it last came up, or since. To write: keep_alive_seconds, how long it may
-    be idle before it stops, until its next start; None where that is not said, math.inf for ever.
+    Attributes to read: server_id, replica (from 1), state, process, command, started_at, failure, restarts,
+    leases; load, while it loads; by_hand: a person wanted it when it last came up, or since. To write:
+    keep_alive_seconds, how long it may be idle before it stops, until its next start; None where that is not
+    said, math.inf for ever.
     """
 
-    def __init__(self, model_id: str, surroundings: Surroundings) -> None:
+    def __init__(self, model_id: str, surroundings: Surroundings, replica: int = 1) -> None:
         self.model_id = model_id
+        self.replica = replica
+        self.server_id = server_id_of(model_id, replica)
         self.state = State.STOPPED
         self.process: Process | None = None
         self.command: Command | None = None
@@ -85,7 +98,7 @@ class Server:
 
     def __repr__(self) -> str:
         pid = self.process.pid if self.process else None
-        return f"<Server {self.model_id} {self.state} pid={pid} leases={len(self.leases.held)}>"
+        return f"<Server {self.server_id} {self.state} pid={pid} leases={len(self.leases.held)}>"
 
     @property
     def active_requests(self) -> int:
@@ -95,6 +108,16 @@ class Server:
     def is_leaving(self) -> bool:
         """Whether a stop is asked for, or under way."""
         return self._life is not None and self._life.stop_asked.is_set()
+
+    @property
+    def is_available(self) -> bool:
+        """Whether it may be leased: ready, not known to be lost, and no stop is asked for."""
+        return self.state is State.READY and not self.is_leaving and not self._is_lost()
+
+    @property
+    def slots(self) -> int:
+        """On how many requests it works at once; 0 without a process."""
+        return self.command.slots if self.command is not None and self.process is not None else 0
 
     @property
     def up_seconds(self) -> float:
@@ -152,13 +175,9 @@ class Server:
 
         It is asked when this is called, so that no lease comes between the caller's look and the stop.
         """
-        life = self._life
-        was_active = life is not None and self.state is not State.BACKOFF
-        if life is not None:
-            life.stop_asked.set()
-            if now:
-                life.hurry.set()
-        return _stopped(life, was_active)
+        if self._life is None:
+            return nothing_to_stop()
+        return self._life.stop(was_active=self.state is not State.BACKOFF, now=now)
 
     def adopt(self, record: Record, process: Process | None, ask: Ask) -> None:
         """Take over what an earlier run left: a process, or the news that it ended meanwhile (None)."""
@@ -186,23 +205,27 @@ class Server:
         await life.ended()
 
     def lease(self) -> Lease:
-        """Use of the ready server. Raises NotRunning in any other state, and once a stop is asked for."""
-        if self.is_leaving:
-            raise NotRunning(self.model_id, State.STOPPING)
-        if self.state is not State.READY or self.process is None or self.command is None:
-            raise NotRunning(self.model_id, self.state)
-        return Lease(self.leases, self.process.url, self.command.api_key)
+        """Use of the ready server. Raises NotRunning where it is not available."""
+        if not self.is_available:
+            raise NotRunning(self.model_id, self._unavailable_state())
+        assert self.process is not None and self.command is not None
+        return Lease(self.leases, self.process.url, self.command.api_key, self.replica)
 
     def _move(self, event: Event) -> None:
         before, self.state = self.state, next_state(self.state, event)
-        log.info("%s: %s -> %s (%s)", self.model_id, before, self.state, event)
+        log.info("%s: %s -> %s (%s)", self.server_id, before, self.state, event)
         self._with.on_change(self)
 
     def _want(self, by_hand: bool) -> None:
         """A person's wish outlasts a request's, for as long as it runs."""
         was_by_hand, self.by_hand = self.by_hand, by_hand or (self._life is not None and self.by_hand)
         if self.process is not None and self.by_hand != was_by_hand:
-            self._with.journal.note(self.model_id, by_hand=self.by_hand)
+            self._with.journal.note(self.server_id, by_hand=self.by_hand)
+
+    def _unavailable_state(self) -> State:
+        if self.is_leaving:
+            return State.STOPPING
+        return State.BACKOFF if self._is_lost() else self.state
 
     def _is_lost(self) -> bool:
         """Whether its process is gone or was found hung, and its task has not come round to that yet."""
@@ -215,7 +238,7 @@ class Server:
         self.failure = None
         self.keep_alive_seconds = None
         self._move(event)
-        life.task = asyncio.create_task(self._live(life, come_up), name=f"server {self.model_id}")
+        life.task = asyncio.create_task(self._live(life, come_up), name=f"server {self.server_id}")
 
     async def _live(self, life: Life, come_up: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
         """From the ask to the end, whichever it is: stopped, failed to start, ended too often, let go."""
@@ -229,7 +252,7 @@ class Server:
         except SynapseError as error:
             await self._fail(life, error)
         except Exception as error:
-            log.exception("%s: its life broke", self.model_id)
+            log.exception("%s: its life broke", self.server_id)
             await self._fail(life, StartFailed(f"Unexpected {type(error).__name__}: {error}"))
         finally:
             if not life.ready.done():
@@ -241,7 +264,7 @@ class Server:
             self.load = None
             self.started_at = None
             if not was_let_go:
-                self._with.journal.forget(self.model_id)
+                self._with.journal.forget(self.server_id)
 
     async def _come_up(self, life: Life, turn: Turn) -> None:
         async with turn:
@@ -267,7 +290,7 @@ class Server:
         uptime_seconds = self.up_seconds
         while True:
             await self._end_process()
-            self._with.journal.forget(self.model_id)
+            self._with.journal.forget(self.server_id)
             delay = self.restarts.plan(life.ask.policy, ended.exit_code, loop.time(), uptime_seconds)
             if delay is None and not life.start_asked.is_set():
                 raise ended
@@ -295,7 +318,7 @@ class Server:
             except OutOfMemory:
                 if attempt.ran_out or attempt.comes_back:
                     raise
-                log.warning("%s: memory ran out, it is tried once more", self.model_id)
+                log.warning("%s: memory ran out, it is tried once more", self.server_id)
                 await self._end_process()
                 attempt = replace(attempt, ran_out=True)
                 continue
@@ -313,7 +336,7 @@ class Server:
             self.load = None
         self.failure = None
         self.leases.rest()
-        self._with.journal.note(self.model_id, was_ready=True)
+        self._with.journal.note(self.server_id, was_ready=True)
         self._move(Event.HEALTHY)
         life.start_asked.clear()
         life.ready.set_result(self.command.port)
@@ -326,7 +349,7 @@ class Server:
         began_at = time.time()
         self._with.journal.intend(command, began_at, by_hand=self.by_hand)
         self.process = await self._with.launcher.start(command)
-        self._with.journal.note(self.model_id, process=self.process.identity())
+        self._with.journal.note(self.server_id, process=self.process.identity())
         self.started_at = datetime.fromtimestamp(began_at, UTC)
         self.load = Load(command, self._with.paces)
         limit = self._with.limits.loading_seconds(command.weights_bytes)
@@ -374,17 +397,10 @@ class Server:
         if not life.ready.done():
             life.ready.set_exception(StartCancelled(self.model_id))
         if self.process is not None:
-            self._with.journal.note(self.model_id, is_stopping=True)
+            self._with.journal.note(self.server_id, is_stopping=True)
             await life.unless_hurried(self.leases.until_idle(), self._with.limits.drain_seconds)
             if not life.hurry.is_set():
                 self.process.terminate()
                 await life.unless_hurried(self.process.wait(), self._with.limits.stop_seconds)
             await self._end_process()
         self._move(Event.GONE)
-
-
-async def _stopped(life: Life | None, was_active: bool) -> Stopped:
-    began = asyncio.get_running_loop().time()
-    if life is not None:
-        await life.ended()
-    return Stopped(was_active, asyncio.get_running_loop().time() - began)

@@ -13,12 +13,12 @@ from synapse_engine.catalog.registry import Entry
 
 TIER_ORDER = (Tier.FAST, Tier.BALANCED, Tier.POWERFUL)
 
-Order = tuple[int, int, str]
+Order = tuple[int, int, int, str]
 
 
-def start_order(entry: Entry) -> Order:
-    """Smallest first: by tier, then by the weights' size, then by id."""
-    return TIER_ORDER.index(entry.tier), entry.model.file_size_bytes, entry.model_id
+def start_order(entry: Entry, replica: int = 1) -> Order:
+    """First replicas before further ones; then by tier, the weights' size and the id, the smallest first."""
+    return replica, TIER_ORDER.index(entry.tier), entry.model.file_size_bytes, entry.model_id
 
 
 class Turns:

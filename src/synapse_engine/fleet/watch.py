@@ -81,7 +81,7 @@ class Watch:
         return port
 
     async def _log_lines(self) -> list[str]:
-        return await self.launcher.log_tail(self.command.model_id, SHOWN_LINES)
+        return await self.launcher.log_tail(self.command.server_id, SHOWN_LINES)
 
 
 async def _end(*tasks: asyncio.Future[Any]) -> None:

@@ -13,6 +13,7 @@ RAM = "RAM"
 class Command:
     """What to run for one model.
 
+    replica: which of the model's servers, from 1. slots: how many requests it works on at once.
     argv: the whole command line; env: added to what it inherits.
     port: where it will listen on the launcher's host; port_is_pinned: a person chose it.
     api_key: what requests to the server must carry, made anew for each start.
@@ -30,6 +31,17 @@ class Command:
     weights_bytes: int
     settings: Mapping[str, Any]
     need: Mapping[str, int] = field(default_factory=dict)
+    replica: int = 1
+    slots: int = 1
+
+    @property
+    def server_id(self) -> str:
+        return server_id_of(self.model_id, self.replica)
+
+
+def server_id_of(model_id: str, replica: int) -> str:
+    """What one server is called: as its model, or `ID#2` for its second one. No model's id ends like that."""
+    return model_id if replica == 1 else f"{model_id}#{replica}"
 
 
 @dataclass(frozen=True)
@@ -146,10 +158,10 @@ class Launcher(Protocol):
         """Who listens on the port, as `NAME (pid N)`; None where nobody does or it cannot be told."""
         ...
 
-    async def log_tail(self, model_id: str, lines: int) -> list[str]:
-        """The last lines of the model's log, of its newest start; empty where there is none."""
+    async def log_tail(self, server_id: str, lines: int) -> list[str]:
+        """The last lines of the server's log, of its newest start; empty where there is none."""
         ...
 
-    def log_follow(self, model_id: str, lines: int) -> AsyncIterator[LogChunk]:
-        """The last lines of the model's log, then each new one, of later starts too, without an end."""
+    def log_follow(self, server_id: str, lines: int) -> AsyncIterator[LogChunk]:
+        """The last lines of the server's log, then each new one, of later starts too, without an end."""
         ...

@@ -16,7 +16,6 @@ OWN_SETTINGS = frozenset(
     "extra_args env engine devices idle_stop_seconds pinned replicas restart autostart variants".split()
 )
 SHAPES_COMMAND = frozenset(["extra_args", "env", "engine", "devices"])
-NOT_YET = frozenset(["replicas"])
 # Given by us; with the others the server answers where, or how, nobody asks it, or loads another model.
 RESERVED = frozenset(
     "host port model api_key alias api_key_file api_prefix ssl_key_file ssl_cert_file reuse_port"
@@ -35,13 +34,11 @@ SINGLE_SLOT_BELOW_TOKENS = 16_384
 
 
 def check_settings(settings: Mapping[str, Any], engine: Engine | None) -> None:
-    """Refuse, by name, what cannot be taken: reserved, not yet in effect, or unknown to the engine.
+    """Refuse, by name, what cannot be taken: reserved, or unknown to the engine.
 
     Without an engine the options' names cannot be checked and pass. Raises InvalidChoice.
     """
     for name, value in settings.items():
-        if name in NOT_YET:
-            raise InvalidChoice(f"Setting not yet supported: {name}", "It comes with a later version.")
         if name in OWN_SETTINGS:
             continue
         _check_option(name, value, engine)
@@ -133,6 +130,8 @@ def build_command(
     context_tokens: int = DEFAULT_CONTEXT_TOKENS,
     prompt_cache_bytes: int = 0,
     need: Mapping[str, int] | None = None,
+    replica: int = 1,
+    slots: int = 1,
 ) -> Command:
     """The command line of one server. Defaults that this engine does not know are left out.
 
@@ -165,6 +164,8 @@ def build_command(
         weights_bytes=model.file_size_bytes,
         settings=launch_settings(settings),
         need=need or {},
+        replica=replica,
+        slots=slots,
     )
 
 

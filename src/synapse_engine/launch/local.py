@@ -29,7 +29,7 @@ class LocalLauncher:
 
     async def start(self, command: Command) -> LocalProcess:
         try:
-            with self._logs.open(command.model_id) as log:
+            with self._logs.open(command.server_id) as log:
                 # Not in a thread: a cancelled start must never leave a child that nobody holds.
                 child = subprocess.Popen(  # noqa: ASYNC220
                     command.argv,
@@ -51,7 +51,7 @@ class LocalLauncher:
             raise StartFailed(f"Its process cannot be watched: {error}") from error
 
     async def adopt(self, command: Command, identity: dict[str, Any] | None) -> LocalProcess | None:
-        self._logs.watch(command.model_id)
+        self._logs.watch(command.server_id)
         try:
             if identity is None:
                 pid = await asyncio.to_thread(find_by_key, command.api_key)
@@ -70,11 +70,11 @@ class LocalLauncher:
     def port_holder(self, port: int) -> str | None:
         return port_holder(port)
 
-    async def log_tail(self, model_id: str, lines: int) -> list[str]:
-        return await self._logs.tail(model_id, lines)
+    async def log_tail(self, server_id: str, lines: int) -> list[str]:
+        return await self._logs.tail(server_id, lines)
 
-    def log_follow(self, model_id: str, lines: int) -> AsyncIterator[LogChunk]:
-        return self._logs.follow(model_id, lines)
+    def log_follow(self, server_id: str, lines: int) -> AsyncIterator[LogChunk]:
+        return self._logs.follow(server_id, lines)
 
 
 def port_holder(port: int) -> str | None:

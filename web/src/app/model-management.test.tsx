@@ -331,7 +331,7 @@ it("shows what it is told, without looking again", async () => {
   const load = { memory_used_mb: 4321, memory_private_mb: 1, active_requests: 2, uptime_seconds: 65 };
   plane.tell({
     event: "memory",
-    data: { devices: [], servers: [{ model_id: "qwen_7b_fast", ...load }] },
+    data: { devices: [], servers: [{ model_id: "qwen_7b_fast", replica: 1, ...load }] },
   });
   await screen.findByText("4.3 GB");
   await screen.findByText("for 1 min, 2 busy");

@@ -6,7 +6,8 @@ import { thatFit } from "../features/models/fits";
 import { useLive } from "../features/models/live";
 import { ModelTable } from "../features/models/model-table";
 import { found, type Order, ordered } from "../features/models/order";
-import { byModel, type Fleet, useFleet } from "../features/models/queries";
+import { type Fleet, useFleet } from "../features/models/queries";
+import { byModel } from "../features/models/replicas";
 import { SearchAndSort } from "../features/models/search";
 import { Skipped } from "../features/models/skipped";
 import { Announcement, Toolbar } from "../features/models/toolbar";
@@ -48,7 +49,7 @@ function Models({ fleet: { registry, list }, system }: ModelsProps) {
   const [order, setOrder] = useState<Order>({ by: "name", descending: false });
   const wanted = useDeferredValue(search);
   const { models } = registry;
-  const servers = useMemo(() => byModel(list), [list]);
+  const servers = useMemo(() => byModel(list.servers), [list]);
   const shown = useMemo(
     () => ordered(found(models, wanted), order, servers),
     [models, wanted, order, servers],

@@ -295,7 +295,7 @@ export interface paths {
         };
         /**
          * One Server
-         * @description One server, a stopped one too.
+         * @description One server, a stopped one too; of several replicas one that runs.
          */
         get: operations["one_server_api_models_servers__model_id__get"];
         put?: never;
@@ -1538,7 +1538,10 @@ export interface components {
              * @description which ends are followed by another start; on-failure where nothing is set
              */
             restart?: ("always" | "on-failure" | "never") | null;
-            /** Replicas */
+            /**
+             * Replicas
+             * @description how many servers of it share its requests
+             */
             replicas?: number | null;
             /**
              * Autostart
@@ -1787,7 +1790,10 @@ export interface components {
              * @description every server that is not stopped
              */
             servers: components["schemas"]["ServerOut"][];
-            /** Total Running */
+            /**
+             * Total Running
+             * @description models of which at least one server is running
+             */
             total_running: number;
         };
         /**
@@ -1797,6 +1803,8 @@ export interface components {
         ServerLoad: {
             /** Model Id */
             model_id: string;
+            /** Replica */
+            replica: number;
             /**
              * Memory Used Mb
              * @description MB (10^6 bytes)
@@ -1816,6 +1824,11 @@ export interface components {
         ServerOut: {
             /** Model Id */
             model_id: string;
+            /**
+             * Replica
+             * @description which of the model's servers, from 1; see the setting `replicas`
+             */
+            replica: number;
             /** Display Name */
             display_name: string;
             tier: components["schemas"]["Tier"];
@@ -1868,7 +1881,7 @@ export interface components {
             restart_required: boolean;
             /**
              * Degraded
-             * @description why it is slower than this machine allows, and what to do
+             * @description why it is slower than this machine allows, or why replicas are missing, and what to do
              */
             degraded: string | null;
         };
@@ -2121,6 +2134,8 @@ export interface operations {
             query?: {
                 /** @description how many of the last lines that are wanted */
                 tail?: number;
+                /** @description which of the model's servers */
+                replica?: number;
                 /** @description lines at or above it */
                 level?: "debug" | "info" | "warning" | "error";
                 /** @description lines that hold this text, in whichever case */

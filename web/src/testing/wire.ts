@@ -40,6 +40,7 @@ export function aModel(of: Partial<Model> = {}): Model {
 export function aServer(of: Partial<Server> = {}): Server {
   return {
     model_id: "qwen_7b_fast",
+    replica: 1,
     display_name: "Qwen 7B (Q4_K_M)",
     tier: "fast",
     status: "running",

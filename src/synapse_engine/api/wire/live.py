@@ -37,6 +37,7 @@ class ServerLoad(BaseModel):
     """What changes all the time while a server runs."""
 
     model_id: str
+    replica: int
     memory_used_mb: Mb
     memory_private_mb: Mb
     active_requests: int

@@ -38,7 +38,9 @@ class ModelSettings(BaseModel):
     restart: Literal["always", "on-failure", "never"] | None = Field(
         None, description="which ends are followed by another start; on-failure where nothing is set"
     )
-    replicas: Annotated[int, Field(ge=1, le=64)] | None = None
+    replicas: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        None, description="how many servers of it share its requests"
+    )
     autostart: bool | None = Field(None, description="started when the control plane starts")
     variants: list[Variant] | None = None
 

@@ -66,6 +66,7 @@ class StoppedAll(BaseModel):
 
 class ServerOut(BaseModel):
     model_id: str
+    replica: int = Field(description="which of the model's servers, from 1; see the setting `replicas`")
     display_name: str
     tier: Tier
     status: Status
@@ -83,12 +84,14 @@ class ServerOut(BaseModel):
     last_error: LastError | None
     started_at: datetime | None
     restart_required: bool = Field(description="it runs with choices that have changed since")
-    degraded: str | None = Field(description="why it is slower than this machine allows, and what to do")
+    degraded: str | None = Field(
+        description="why it is slower than this machine allows, or why replicas are missing, and what to do"
+    )
 
 
 class ServerList(BaseModel):
     servers: list[ServerOut] = Field(description="every server that is not stopped")
-    total_running: int
+    total_running: int = Field(description="models of which at least one server is running")
 
 
 class LogLines(BaseModel):

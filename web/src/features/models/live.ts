@@ -6,6 +6,7 @@ import { ApiError } from "../../lib/http";
 import { apiKey } from "../../lib/key";
 import { createStore } from "../../lib/store";
 import type { Fleet } from "./queries";
+import { byModel, serverKey } from "./replicas";
 
 const AGAIN_MS = 3000;
 
@@ -44,9 +45,10 @@ export function fleetAfter(fleet: Fleet, { event, data }: LiveEvent): Fleet {
     case "snapshot":
       return { registry: data.registry, list: data.servers };
     case "server": {
-      const { status, last_error, restart_required } = data;
+      const after = listAfter(list, data);
+      const { status, last_error, restart_required } = byModel(after.servers).get(data.model_id) ?? data;
       const models = changed(registry.models, data, () => ({ status, last_error, restart_required }));
-      return { registry: { ...registry, models }, list: listAfter(list, data) };
+      return { registry: { ...registry, models }, list: after };
     }
     case "model": {
       const isKnown = registry.models.some(({ model_id }) => model_id === data.model_id);
@@ -56,8 +58,8 @@ export function fleetAfter(fleet: Fleet, { event, data }: LiveEvent): Fleet {
     case "scan":
       return { ...fleet, registry: { ...registry, ...data } };
     case "memory": {
-      const loads = new Map(data.servers.map((load) => [load.model_id, load]));
-      const servers = list.servers.map((server) => ({ ...server, ...loads.get(server.model_id) }));
+      const loads = new Map(data.servers.map((load) => [serverKey(load), load]));
+      const servers = list.servers.map((server) => ({ ...server, ...loads.get(serverKey(server)) }));
       return { ...fleet, list: { ...list, servers } };
     }
     default:
@@ -66,9 +68,10 @@ export function fleetAfter(fleet: Fleet, { event, data }: LiveEvent): Fleet {
 }
 
 function listAfter({ servers: before }: ServerList, server: Server): ServerList {
-  const others = before.filter(({ model_id }) => model_id !== server.model_id);
+  const others = before.filter((other) => serverKey(other) !== serverKey(server));
   const servers = server.status === "stopped" ? others : [...others, server];
-  return { servers, total_running: servers.filter(({ status }) => status === "running").length };
+  const running = servers.filter(({ status }) => status === "running");
+  return { servers, total_running: new Set(running.map(({ model_id }) => model_id)).size };
 }
 
 function changed(models: Model[], of: { model_id: string }, into: () => Partial<Model>): Model[] {

@@ -1,5 +1,5 @@
 import { useIsMutating, useQuery } from "@tanstack/react-query";
-import { api, type Registry, type Server, type ServerList } from "../../lib/api";
+import { api, type Registry, type ServerList } from "../../lib/api";
 import { retryMs } from "../../lib/http";
 import { useStore } from "../../lib/store";
 import { isLive, lookedAt } from "./live";
@@ -33,10 +33,6 @@ export function useFleet(refreshSeconds: number) {
 async function look(signal: AbortSignal): Promise<Fleet> {
   const [registry, list] = await Promise.all([api.registry(signal), api.servers(signal)]);
   return { registry, list };
-}
-
-export function byModel(list: ServerList): ReadonlyMap<string, Server> {
-  return new Map(list.servers.map((server) => [server.model_id, server]));
 }
 
 function moves(registry: Registry | undefined): boolean {

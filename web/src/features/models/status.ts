@@ -1,5 +1,6 @@
 import type { Model, Server, Status } from "../../lib/api";
 import { durationWords, percentWords } from "../../lib/format";
+import type { Together } from "./replicas";
 
 export type Light = "green" | "grey" | "amber" | "red";
 
@@ -34,7 +35,7 @@ export function canStop(model: Model): boolean {
 }
 
 /** The small line under the status: how long it has run, how far it has loaded. */
-export function statusNote(status: Status, server: Server | undefined): string {
+export function statusNote(status: Status, server: Together | undefined): string {
   if (server === undefined || server.status !== status) return status === "queued" ? "waiting its turn" : "";
   if (status === "running") return runningNote(server);
   if (status === "starting") return startingNote(server);
@@ -42,8 +43,9 @@ export function statusNote(status: Status, server: Server | undefined): string {
   return status === "queued" ? "waiting its turn" : "";
 }
 
-function runningNote(server: Server): string {
-  const up = `for ${durationWords(server.uptime_seconds)}`;
+function runningNote(server: Together): string {
+  const several = (server.running ?? 1) > 1 ? `${server.running} replicas, ` : "";
+  const up = `${several}for ${durationWords(server.uptime_seconds)}`;
   return server.active_requests > 0 ? `${up}, ${server.active_requests} busy` : up;
 }
 
