@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 from synapse_engine.gateway.activity import ENDED_MAX, Activity, Call, Outcome, Stage
@@ -27,6 +29,18 @@ def test_a_call_is_live_until_it_ends() -> None:
     assert list(activity.ended) == [call]
     assert call.outcome is Outcome.OK
     assert call.ended is not None and call.ended >= call.began
+
+
+def test_an_ended_call_keeps_nothing_of_its_exchange() -> None:
+    class Exchange:
+        def cancel(self) -> None: ...
+
+    activity, exchange = Activity(), Exchange()
+    call = activity.begin("/v1/embeddings", "openai", "127.0.0.1", exchange.cancel)
+    gone = weakref.ref(exchange)
+    activity.end(call, Outcome.OK)
+    del exchange
+    assert gone() is None
 
 
 def test_ids_grow() -> None:
