@@ -782,7 +782,7 @@ export interface components {
         ActivityEvent: {
             /**
              * Live
-             * @description in flight now, the oldest 100
+             * @description in flight now, the oldest 50
              */
             live: components["schemas"]["LiveCall"][];
             /**
@@ -792,7 +792,7 @@ export interface components {
             in_flight: number;
             /**
              * Ended
-             * @description ended since the event before, the newest 100, oldest first
+             * @description ended since the event before, the newest 50, oldest first
              */
             ended: components["schemas"]["EndedCall"][];
             /**
