@@ -4,6 +4,7 @@
       ModelNotFound            404
       ModelFileMissing         404
       AmbiguousModelName       409
+      NameTaken                409
       PortPinned               409
       StartCancelled           409
       BadRequest               400
@@ -78,6 +79,14 @@ class AmbiguousModelName(SynapseError):
 
     def __init__(self, name: str, candidates: list[str]) -> None:
         super().__init__(f"Ambiguous model name: {name}", f"It could mean: {', '.join(candidates)}")
+
+
+class NameTaken(SynapseError):
+    code = "name_taken"
+    status = 409
+
+    def __init__(self, name: str, whose: str) -> None:
+        super().__init__(f"Name is taken: {name}", f"It means {whose} already. Choose another one.")
 
 
 class PortPinned(SynapseError):

@@ -230,7 +230,7 @@ async def test_a_store_that_cannot_be_written_costs_only_the_records(
             for _ in range(3):
                 assert (await plane.post(CHAT, {"model": model_id})).status_code == 200
                 await plane.services.recorder.flush()
-        assert caplog.text.count("Records are lost until that is over") == 1
+        assert caplog.text.count("records are lost until that is over") == 1
         answer = await plane.get("/api/activity")
         assert (answer.status_code, answer.json()["error"]) == (500, "The records cannot be reached")
         assert (await plane.get("/api/activity/live")).json() == {"calls": []}

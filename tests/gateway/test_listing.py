@@ -25,12 +25,13 @@ async def enable(plane: ControlPlane, model_id: str, **choices: Any) -> None:
 
 async def test_a_variant_is_a_name_to_pick(plane: ControlPlane) -> None:
     model_id = await plane.add("Qwen-7B-Q4_K_M.gguf")
-    variants = [{"name": "pirate"}, {"name": "fast"}, {"name": model_id}]
+    variants = [{"name": "pirate"}, {"name": "llama-8b"}]
     await enable(plane, model_id, aliases=["mine"], settings={"variants": variants})
+    assert list(await models(plane)) == [model_id, "pirate", "llama-8b"]
+    # A model of that name goes first.
+    await plane.add("Llama-8B.gguf")
     listed = await models(plane)
-    # One with a tier's or a model's name can only be meant in full.
-    full = [f"{model_id}:fast", f"{model_id}:{model_id}"]
-    assert list(listed) == [model_id, "pirate", *full]
+    assert list(listed) == [model_id, "pirate", f"{model_id}:llama-8b"]
     assert listed[model_id]["aliases"] == ["mine"] and listed[model_id]["variant_of"] is None
     assert listed["pirate"]["aliases"] == [] and listed["pirate"]["variant_of"] == model_id
     for name in listed:

@@ -107,6 +107,7 @@ async def edit(services: Wired, model_id: str, ask: ModelEdit) -> ModelOut:
         choices = edited(entries[edited_id].choices, ask, engine)
         if choices.port_is_pinned:
             _check_pin(edited_id, choices.port, entries)
+        services.gateway.names.check(entries[edited_id], choices)
         return {edited_id: choices}
 
     await services.registry.edit(change)

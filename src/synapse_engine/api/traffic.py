@@ -22,7 +22,7 @@ from synapse_engine.gateway.lines import LineView
 from synapse_engine.gateway.records import Record
 
 COALESCE_SECONDS = 0.1
-LIVE_MAX = 50
+LIVE_MAX = 100
 COMING = (State.QUEUED, State.STARTING, State.BACKOFF)
 
 

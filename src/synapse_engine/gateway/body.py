@@ -75,9 +75,10 @@ class Body:
         return self._pieces[0]
 
     def replace(self, data: bytes) -> None:
-        """From now on it is this."""
+        """From now on it is this. Raises BodyTooLarge, CouldNotSave."""
         self.close()
-        self._pieces, self._scanner, self.size = [data], None, len(data)
+        self._scanner, self.size = None, 0
+        self.feed(data)
 
     @property
     def is_in_memory(self) -> bool:
@@ -112,5 +113,5 @@ class Body:
 def in_memory(data: bytes) -> Body:
     """One of our own, whatever its size."""
     body = Body(Path(), 0)
-    body.replace(data)
+    body._pieces, body.size = [data], len(data)
     return body

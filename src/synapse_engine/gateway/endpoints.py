@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import parse_qsl, unquote
 
+from synapse_engine.catalog.model import Kind
 from synapse_engine.errors import BadRequest
 from synapse_engine.gateway.dialect import Dialect
 
@@ -22,8 +23,11 @@ class NamedBy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
+    """kind: of the models that answer there."""
+
     dialect: Dialect
     named_by: NamedBy
+    kind: Kind = Kind.CHAT
 
 
 _BY_BODY = {
@@ -33,12 +37,15 @@ _BY_BODY = {
     Dialect.LLAMA_SERVER: "/chat/completions /completions /completion /responses /embeddings /embedding"
     " /rerank /reranking /infill /tokenize /detokenize /apply-template",
 }
+_KINDS = dict.fromkeys(["/embeddings", "/embedding"], Kind.EMBEDDING) | dict.fromkeys(
+    ["/rerank", "/reranking"], Kind.RERANKING
+)
 _BY_QUERY = frozenset([b"/props", b"/slots"])
 _IN_PATH = Endpoint(Dialect.OPENAI, NamedBy.PATH)
 _IN_QUERY = Endpoint(Dialect.LLAMA_SERVER, NamedBy.QUERY)
 
 ENDPOINTS: dict[tuple[bytes, bytes], Endpoint] = {
-    (b"POST", path.encode()): Endpoint(dialect, NamedBy.BODY)
+    (b"POST", path.encode()): Endpoint(dialect, NamedBy.BODY, _KINDS.get(path.removeprefix("/v1"), Kind.CHAT))
     for dialect, paths in _BY_BODY.items()
     for path in paths.split()
 }

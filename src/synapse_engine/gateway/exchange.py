@@ -242,7 +242,7 @@ class Exchange:
         else:
             name, self._url = name_and_path(self._url)
         call.asked = name or ""
-        target = self._gateway.names.find(name, self._body)
+        target = self._gateway.names.find(name, self._body, self._endpoint.kind)
         if target.changes is not None:
             self._body.replace(target.changes(self._body.whole(), self._url))
         return target

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from synapse_engine.catalog.model import Kind, Tier
-from synapse_engine.catalog.registry import Entry, Registry
-from synapse_engine.errors import AmbiguousModelName, ModelNotFound
+from synapse_engine.catalog.registry import Choices, Entry, Registry
+from synapse_engine.errors import AmbiguousModelName, InvalidChoice, ModelNotFound, NameTaken
 from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.permission import why_not_started
 from synapse_engine.gateway.question import question_of
-from synapse_engine.gateway.variants import Variant, rewrite
+from synapse_engine.gateway.variants import Variant, check_variants, rewrite
 from synapse_engine.modes.complexity import weigh_question
 
 AUTO = "auto"
@@ -25,6 +26,9 @@ HOW_TO_FIND = (
 )
 TIER_NAMES = {tier.value: tier for tier in Tier}
 RESERVED = frozenset([AUTO, LOADED, *TIER_NAMES])
+# Names differ in case too, so that without a bound a client could go on for ever.
+KNOWN_MAX = 4096
+UP = (State.READY, State.STARTING, State.QUEUED)
 
 Change = Callable[[bytes, bytes], bytes]
 
@@ -53,31 +57,38 @@ class Names:
         self._known: dict[str, Target] = {}
         self._variants: dict[str, list[tuple[str, Variant]]] = {}
 
-    def find(self, name: str | None, body: Body) -> Target:
-        """Raises ModelNotFound, AmbiguousModelName."""
+    def find(self, name: str | None, body: Body, kind: Kind = Kind.CHAT) -> Target:
+        """kind: what it is to do, where the name leaves open who does it.
+
+        Raises ModelNotFound, AmbiguousModelName.
+        """
         self._keep_up()
         known = self._known.get(name or LOADED)
         if known is not None:
             return known
         name = (name or "").strip() or LOADED
-        if name == LOADED:
-            return self._loaded()
-        if name == AUTO:
+        reserved = name.casefold()
+        if reserved == LOADED:
+            return self._loaded(kind)
+        if reserved == AUTO:
             return self._for_question(question_of(body.whole()))
-        if name in TIER_NAMES:
-            return self._of_tier(TIER_NAMES[name])
-        target = self._known[name] = self._named(name)
+        if reserved in TIER_NAMES:
+            return self._of_tier(TIER_NAMES[reserved])
+        target = self._named(name)
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+        self._known[name] = target
         return target
 
     def knows(self, name: str) -> bool:
         """Whether it is a name of a model or of a variant, be it of several."""
         self._keep_up()
         try:
-            self._registry.resolve_all(name)
+            self._named(name)
         except AmbiguousModelName:
             return True
         except ModelNotFound:
-            return name.casefold() in self._variants
+            return False
         return True
 
     def name_of(self, model_id: str, variant: str) -> str:
@@ -88,7 +99,43 @@ class Names:
         except (ModelNotFound, AmbiguousModelName):
             target = None
         is_clear = target is not None and (target.model_ids, target.variant) == ((model_id,), variant)
-        return variant if is_clear and variant not in RESERVED else f"{model_id}:{variant}"
+        return variant if is_clear and variant.casefold() not in RESERVED else f"{model_id}:{variant}"
+
+    def check(self, entry: Entry, choices: Choices) -> None:
+        """Whether the entry may have the aliases and variants of `choices`; names that it has had may stay.
+
+        Aliases may be shared by models, and a variant's name by variants of several.
+        Raises InvalidChoice, NameTaken.
+        """
+        self._keep_up()
+        variants = variants_of(choices)
+        check_variants(variants)
+        aliases = {alias.casefold() for alias in choices.aliases}
+        had = {variant.name.casefold() for variant in variants_of(entry.choices)}
+        for name in (variant.name for variant in variants):
+            if name.casefold() in aliases:
+                raise NameTaken(name, f"{entry.model_id} as an alias")
+            if name.casefold() not in had:
+                self._check_not_reserved(name)
+                self._check_not_a_models(name)
+        for alias in sorted(set(choices.aliases) - set(entry.choices.aliases)):
+            self._check_not_reserved(alias)
+            others = {i for i, _ in self._variants.get(alias.casefold(), [])} - {entry.model_id}
+            if others:
+                raise NameTaken(alias, f"a variant of {min(others)}")
+
+    def _check_not_reserved(self, name: str) -> None:
+        if name.casefold() in RESERVED:
+            raise InvalidChoice(f"Reserved name: {name}", f"{', '.join(sorted(RESERVED))} mean any model.")
+
+    def _check_not_a_models(self, name: str) -> None:
+        try:
+            entries = self._registry.resolve_all(name)
+        except ModelNotFound:
+            return
+        except AmbiguousModelName as error:
+            raise NameTaken(name, "several models") from error
+        raise NameTaken(name, entries[0].model_id)
 
     def _keep_up(self) -> None:
         if self._registry.entries is not self._entries:
@@ -99,17 +146,15 @@ class Names:
         self._known = {}
         self._variants = {}
         for entry in entries.values():
-            for settings in entry.choices.settings.get("variants") or ():
-                variant = Variant.read(settings)
-                for spelled in (variant.name, f"{entry.model_id}:{variant.name}"):
-                    self._variants.setdefault(spelled.casefold(), []).append((entry.model_id, variant))
+            for variant in variants_of(entry.choices):
+                self._variants.setdefault(variant.name.casefold(), []).append((entry.model_id, variant))
 
     def _named(self, name: str) -> Target:
         """A model's own name goes before a variant's, so that a variant cannot take a model away."""
         try:
             return Target(tuple(entry.model_id for entry in self._registry.resolve_all(name)))
         except ModelNotFound:
-            matches = self._variants.get(name.casefold(), [])
+            matches = self._variants_named(name)
             if not matches:
                 raise ModelNotFound(name, self._suggest(name)) from None
         if len(matches) > 1:
@@ -119,16 +164,33 @@ class Names:
         [(model_id, variant)] = matches
         return Target((model_id,), variant.name, lambda body, path: rewrite(variant, body, path))
 
-    def _loaded(self) -> Target:
-        """The models that run, the one that was used last first; else those that are just coming."""
+    def _variants_named(self, name: str) -> list[tuple[str, Variant]]:
+        """By its own name, or after any name of its model and a colon; each with that model's id."""
+        matches = self._variants.get(name.casefold(), [])
+        model, colon, own = name.rpartition(":")
+        if matches or not colon:
+            return matches
+        among = self._variants.get(own.strip().casefold(), [])
+        if not among:
+            return []
+        try:
+            model_ids = {entry.model_id for entry in self._registry.resolve_all(model)}
+        except ModelNotFound:
+            return []
+        return [match for match in among if match[0] in model_ids]
+
+    def _loaded(self, kind: Kind) -> Target:
+        """Of those that run the one that was used last, those of the kind first; else one that is coming."""
         servers = self._fleet.servers.values()
         for states in ({State.READY}, {State.QUEUED, State.STARTING}):
             found = [server for server in servers if server.state in states]
             if found:
-                found.sort(
-                    key=lambda server: (bool(server.leases.held), server.leases.idle_since), reverse=True
-                )
-                return Target((found[0].model_id,))
+
+                def fitness(server: Server) -> tuple[bool, bool, float]:
+                    is_kind = self._registry.get(server.model_id).model.kind is kind
+                    return is_kind, bool(server.leases.held), server.leases.idle_since
+
+                return Target((max(found, key=fitness).model_id,))
         raise ModelNotFound(LOADED, f"No model is loaded. {HOW_TO_FIND}")
 
     def _for_question(self, question: str) -> Target:
@@ -139,7 +201,7 @@ class Names:
         for tier in order:
             found = [entry for entry in candidates if entry.tier is tier]
             if found:
-                return _best_first(found)
+                return self._best_first(found)
         raise ModelNotFound(AUTO, f"No chat model runs or may be started. {HOW_TO_FIND}")
 
     def _of_tier(self, tier: Tier) -> Target:
@@ -148,32 +210,47 @@ class Names:
             raise ModelNotFound(
                 tier.value, f"No chat model of this tier runs or may be started. {HOW_TO_FIND}"
             )
-        return _best_first(found)
+        return self._best_first(found)
 
     def _chat_models(self) -> list[Entry]:
-        """Those that run; where none does, those that a request may start."""
-        chat = [entry for entry in self._registry.entries.values() if entry.model.kind is Kind.CHAT]
-        ready = [entry for entry in chat if self._is_ready(entry)]
-        may_start = [entry for entry in chat if why_not_started(entry, self._on_demand) is None]
-        return ready + [entry for entry in may_start if entry not in ready]
+        """Those that run or are coming, and those that a request may start."""
+        return [
+            entry
+            for entry in self._registry.entries.values()
+            if entry.model.kind is Kind.CHAT and (self._state(entry) in UP or self._may_start(entry))
+        ]
+
+    def _may_start(self, entry: Entry) -> bool:
+        return entry.model.problem is None and why_not_started(entry, self._on_demand) is None
 
     def _suggest(self, name: str) -> str:
         """What to ask for instead."""
         entries = self._registry.entries
-        close = get_close_matches(name.casefold(), list(entries), n=3, cutoff=0.5)
-        running = [model_id for model_id, entry in entries.items() if self._is_ready(entry)]
+        aliases = [alias for entry in entries.values() for alias in entry.choices.aliases]
+        variants = [variant.name for matches in self._variants.values() for _, variant in matches]
+        # Each as it is written, whatever case was asked for.
+        spellings = {known.casefold(): known for known in (*aliases, *variants, *entries)}
+        close = get_close_matches(name.casefold(), spellings, n=3, cutoff=0.5)
+        running = [model_id for model_id, entry in entries.items() if self._state(entry) is State.READY]
         parts = [
-            f"Did you mean {' or '.join(close)}?" if close else "",
+            f"Did you mean {' or '.join(spellings[each] for each in close)}?" if close else "",
             f"Running: {', '.join(running[:5])}." if running else "No model is running.",
             HOW_TO_FIND,
         ]
         return " ".join(part for part in parts if part)
 
-    def _is_ready(self, entry: Entry) -> bool:
-        server = self._fleet.servers.get(entry.model_id)
-        return server is not None and server.state is State.READY
+    def _best_first(self, entries: Sequence[Entry]) -> Target:
+        """The largest first; one that failed only after all others."""
+
+        def rank(entry: Entry) -> tuple[bool, float, str]:
+            has_failed = self._state(entry) in (State.FAILED, State.BACKOFF)
+            return has_failed, -(entry.model.size_b or 0.0), entry.model_id
+
+        return Target(tuple(entry.model_id for entry in sorted(entries, key=rank)))
+
+    def _state(self, entry: Entry) -> State:
+        return self._fleet.state_of(entry.model_id)
 
 
-def _best_first(entries: Sequence[Entry]) -> Target:
-    in_order = sorted(entries, key=lambda entry: (-(entry.model.size_b or 0.0), entry.model_id))
-    return Target(tuple(entry.model_id for entry in in_order))
+def variants_of(choices: Choices) -> list[Variant]:
+    return [Variant.read(settings) for settings in choices.settings.get("variants") or ()]

@@ -23,7 +23,7 @@ TAKE_SECONDS = 0.5
 WATCHED_TAKE_SECONDS = 0.1
 # Of a core's time a record takes some 20 us.
 PER_SECOND = 1_000
-UNTOLD_MAX = 50
+UNTOLD_MAX = 100
 AT_A_TIME = 20
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class Recorder:
             await self.store.run(work)
         except StoreFailed as error:
             if not self._is_failing:
-                log.warning("%s Records are lost until that is over.", error)
+                log.warning("%s; records are lost until that is over", error)
             self._is_failing = True
         else:
             if self._is_failing:

@@ -782,7 +782,7 @@ export interface components {
         ActivityEvent: {
             /**
              * Live
-             * @description in flight now, the oldest 50
+             * @description in flight now, the oldest 100
              */
             live: components["schemas"]["LiveCall"][];
             /**
@@ -792,7 +792,7 @@ export interface components {
             in_flight: number;
             /**
              * Ended
-             * @description ended since the event before, the newest 50, oldest first
+             * @description ended since the event before, the newest 100, oldest first
              */
             ended: components["schemas"]["EndedCall"][];
             /**
@@ -2028,19 +2028,26 @@ export interface components {
         Tier: "fast" | "balanced" | "powerful";
         /**
          * Variant
-         * @description A further name of a running model, with its own sampling and system prompt.
+         * @description A further name of a model, with its own sampling and system prompt. What a request says goes first.
          */
         Variant: {
-            /** Name */
+            /**
+             * Name
+             * @description it may be asked for as this, or as MODEL:NAME
+             */
             name: string;
             /**
              * Sampling
+             * @description fields of a request, as `temperature` or `max_tokens`
              * @default {}
              */
             sampling: {
                 [key: string]: unknown;
             };
-            /** System Prompt */
+            /**
+             * System Prompt
+             * @description put before the request's own
+             */
             system_prompt?: string | null;
             /**
              * Chat Template Kwargs

@@ -131,7 +131,7 @@ class QueueOut(BaseModel):
 class ActivityEvent(BaseModel):
     """What is in flight and has just ended; after a time without news nothing has changed."""
 
-    live: list[LiveCall] = Field(description="in flight now, the oldest 50")
+    live: list[LiveCall] = Field(description="in flight now, the oldest 100")
     in_flight: int = Field(description="in flight now, all of them")
-    ended: list[EndedCall] = Field(description="ended since the event before, the newest 50, oldest first")
+    ended: list[EndedCall] = Field(description="ended since the event before, the newest 100, oldest first")
     ended_count: int = Field(description="ended since the event before, all that are recorded")

@@ -12,11 +12,11 @@ from synapse_engine.catalog.model import Kind, Tier
 
 
 class Variant(Ask):
-    """A further name of a running model, with its own sampling and system prompt."""
+    """A further name of a model, with its own sampling and system prompt. What a request says goes first."""
 
-    name: str
-    sampling: dict[str, Any] = {}
-    system_prompt: str | None = None
+    name: str = Field(description="it may be asked for as this, or as MODEL:NAME")
+    sampling: dict[str, Any] = Field({}, description="fields of a request, as `temperature` or `max_tokens`")
+    system_prompt: str | None = Field(None, description="put before the request's own")
     chat_template_kwargs: dict[str, Any] = {}
 
 

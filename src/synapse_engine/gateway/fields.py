@@ -1,0 +1,31 @@
+"""A JSON object's fields as they were written: numbers keep their digits, unknown fields pass. Pure."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Raw
+
+from synapse_engine.errors import BadRequest
+
+Fields: TypeAlias = dict[str, Raw]
+
+encode = msgspec.json.encode
+_decoder = msgspec.json.Decoder(dict[str, Raw])
+
+
+def read_fields(text: bytes | Raw) -> Fields:
+    """Of a field that comes twice the last. Raises BadRequest where the text is no JSON object."""
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest("The body is not the JSON that was expected", str(error)) from error
+
+
+def text_of(field: Raw | None) -> str | None:
+    """What it says, where it is a text."""
+    try:
+        return None if field is None else msgspec.json.decode(field, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
