@@ -16,6 +16,8 @@ OLLAMA_PATHS = frozenset(
 OLLAMA_FOLDER = "/api/blobs/"
 LLAMA_SERVER_PATHS = frozenset({"/models", "/models/load", "/models/unload", "/props", "/slots"})
 
+EVENT_ENDS = (b"\n\n", b"\r\n\r\n")
+
 _ANTHROPIC_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -66,10 +68,11 @@ def error_body(dialect: Dialect, error: SynapseError) -> dict[str, Any]:
     return {"error": {"message": text, "type": kind, "param": None, "code": error.code}}
 
 
-def error_event(dialect: Dialect, error: SynapseError) -> bytes:
-    """The same as an event, for a stream that has begun."""
+def error_event(dialect: Dialect, error: SynapseError, tail: bytes) -> bytes:
+    """The same as an event, for a stream that has begun; tail: what it ended with, maybe within an event."""
     data = msgspec.json.encode(error_body(dialect, error))
-    return (b"event: error\n" if dialect is Dialect.ANTHROPIC else b"") + b"data: " + data + b"\n\n"
+    end = b"" if not tail or tail.endswith(EVENT_ENDS) else b"\n\n"
+    return end + (b"event: error\n" if dialect is Dialect.ANTHROPIC else b"") + b"data: " + data + b"\n\n"
 
 
 def error_headers(error: SynapseError) -> dict[str, str]:

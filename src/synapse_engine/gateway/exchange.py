@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from synapse_engine.errors import BodyTooLarge, SynapseError, UpstreamFailed
+from synapse_engine.errors import SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.dialect import Dialect, error_body, error_event, error_headers
@@ -52,6 +52,7 @@ class Exchange:
     _is_asked = False
     _has_head = False
     _is_chunked = False
+    _has_length = False
     _is_stream = False
     _has_retried = False
     _seat: Seat | None = None
@@ -98,7 +99,8 @@ class Exchange:
         )
         try:
             self._gateway.check(self._fields)
-            self._check_announced()
+            if announced := self._fields.get(b"content-length"):
+                self._gateway.check_size(int(announced))
         except SynapseError as error:
             self.refuse(error)
             return
@@ -164,6 +166,7 @@ class Exchange:
         out.append(STATUS_LINES.get(status) or b"HTTP/1.1 %d %s\r\n" % (status, reason))
         out.append(answer_headers(headers, fields))
         out.append(self._common_headers())
+        self._has_length = length is not None
         if length is not None:
             if length or status not in (204, 304):
                 out.append(b"content-length: %d\r\n" % length)
@@ -185,10 +188,7 @@ class Exchange:
             call.head = data[:HEAD_BYTES]
         call.bytes_out += len(data)
         call.tail = data[-TAIL_BYTES:] if len(data) >= TAIL_BYTES else (call.tail + data)[-TAIL_BYTES:]
-        if self._is_chunked:
-            self._out.append(b"%x\r\n%b\r\n" % (len(data), data))
-        else:
-            self._out.append(data)
+        self._add(data)
 
     def answer_ends(self) -> None:
         self._upstream = None
@@ -312,7 +312,7 @@ class Exchange:
                 framing = b"transfer-encoding: chunked\r\n" if self._is_chunked else b""
                 close = b"" if self.keep_alive else b"connection: close\r\n"
                 self._out += [STREAM_HEAD, self._common_headers(), framing, close, b"\r\n"]
-            self._out.append(b"%x\r\n%b\r\n" % (len(line), line) if self._is_chunked else line)
+            self._add(line)
             self._write()
 
     def _fail(self, error: SynapseError, outcome: Outcome) -> None:
@@ -331,13 +331,12 @@ class Exchange:
             self._finish(outcome)
             self._leave()
             return
-        if self._is_stream:
-            event = error_event(dialect, error)
-            self._out.append(b"%x\r\n%b\r\n" % (len(event), event) if self._is_chunked else event)
+        if self._is_stream and not self._has_length:
+            self._add(error_event(dialect, error, self._call.tail))
         self._write()
         self._finish(outcome)
         # Without the end that a whole answer has, so that nobody takes it for one.
-        self._client.transport.close()
+        self._client.cut(has_no_length=not self._is_chunked and not self._has_length)
 
     def _finish(self, outcome: Outcome) -> None:
         """Give everything back."""
@@ -359,16 +358,13 @@ class Exchange:
     def _leave(self) -> None:
         self._client.exchange_ends(may_keep=self.keep_alive, is_unread=not self._is_asked)
 
+    def _add(self, data: bytes) -> None:
+        self._out.append(b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data)
+
     def _write(self) -> None:
         out, self._out = self._out, []
         if out and not self.disconnected:
             self._client.transport.write(out[0] if len(out) == 1 else b"".join(out))
-
-    def _check_announced(self) -> None:
-        """A body that says that it is too large is refused before it is sent."""
-        announced = self._fields.get(b"content-length")
-        if announced and int(announced) > self._gateway.body_max_bytes:
-            raise BodyTooLarge(self._gateway.body_max_bytes)
 
     def _asker(self) -> Asker:
         priority = PRIORITIES.get(self._fields.get(b"x-synapse-priority", b""), 1)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
+from synapse_engine.errors import BodyTooLarge
 from synapse_engine.gateway.access import Access, Refused
 from synapse_engine.gateway.activity import Activity
 from synapse_engine.gateway.headers import lines_of
@@ -47,6 +48,11 @@ class Gateway:
         refusal = self._refusal(get(b"host"), get(b"origin"), get(b"authorization"), get(b"x-api-key"))
         if refusal is not None:
             raise refusal
+
+    def check_size(self, body_bytes: int) -> None:
+        """Whether a body may be that large. Raises BodyTooLarge."""
+        if body_bytes > self.body_max_bytes:
+            raise BodyTooLarge(self.body_max_bytes)
 
     def common_headers(self, default_headers: Iterable[tuple[bytes, bytes]], origin: bytes | None) -> bytes:
         """Lines that every answer has, and for a foreign page's that it may be read."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 from collections import deque
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 import httptools
@@ -17,6 +19,7 @@ from synapse_engine.errors import BadRequest, HeadTooLarge, RequestTimedOut, Syn
 from synapse_engine.gateway.dialect import dialect_of
 from synapse_engine.gateway.endpoints import find_endpoint
 from synapse_engine.gateway.exchange import Exchange, plain_answer
+from synapse_engine.gateway.framing import check_head, framing_lines
 from synapse_engine.gateway.gateway import Gateway
 
 HEAD_BYTES = 1 << 16
@@ -26,6 +29,7 @@ STALL_SECONDS = 30.0
 # How long a client is listened to that goes on sending what was refused: closing at once could destroy the
 # answer.
 LINGER_SECONDS = 2.0
+AT_ONCE = struct.pack("ii", 1, 0)  # linger for no time at all: a reset
 
 log = logging.getLogger(__name__)
 
@@ -42,34 +46,48 @@ class GatewayProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self.url = b""
         self._relayed: Exchange | None = None
-        self._chunk_bytes = 0
-        self._head_bytes = 0
+        # Of the request that is being read. Unread is what came since the parser last had something to tell.
         self._has_head = True
         self._is_whole = True
-        self._is_lingering = False
+        self._chunk_bytes = 0
+        self._unread_bytes = 0
+        self._body_bytes = 0
         self._stall: asyncio.TimerHandle | None = None
+        self._is_head_timed = False
+        # What came behind a whole request that is not answered yet, and is not looked at before.
+        self._held = b""
+        # Where a head offers to speak another protocol: the lines that frame the body behind it.
+        self._offered: bytes | None = None
+        # Nothing is read any more; the refusal is told once all before it is answered.
+        self._is_deaf = False
+        self._refusal: SynapseError | None = None
         self._name: tuple[bytes, str] = b"", ""
 
     # Of the transport.
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
     def data_received(self, data: bytes) -> None:
-        if self._is_lingering:
+        if self._is_deaf:
+            return
+        if self._is_whole and self.cycle is not None and not self.cycle.response_complete:
+            self._hold(data)
             return
         self._unset_keepalive_if_required()
         self._chunk_bytes = len(data)
-        self._head_bytes += len(data)
+        self._unread_bytes += len(data)
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.refuse(BadRequest("No such protocol here", "This address speaks HTTP/1.1 alone."))
+            self._parse(data)
         except httptools.HttpParserError as error:
             reason = error.__context__ if isinstance(error.__context__, SynapseError) else None
             self.refuse(reason or BadRequest("The request is not HTTP", str(error)))
         else:
-            if not self._has_head and self._head_bytes > 2 * HEAD_BYTES:
-                self.refuse(HeadTooLarge(HEAD_BYTES))
             if self._stall is not None or not self._is_whole:
-                self._watch_for_stall()
+                self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_stall()
@@ -98,8 +116,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
-        # At most: of what came at once, not all may belong to this head.
-        self._head_bytes = self._chunk_bytes
+        self._body_bytes = 0
         self._has_head = self._is_whole = False
 
     def on_url(self, url: bytes) -> None:
@@ -109,18 +126,25 @@ class GatewayProtocol(HttpToolsProtocol):
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        headers = self.headers
+        # What still comes to the new list are trailers, which nobody wants.
+        headers, self.headers = self.headers, []
         fields = dict(headers)
-        self._check_head(fields)
-        self._has_head = True
-        self.expect_100_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+        self._measure_head(headers)
+        version = self.parser.get_http_version()
+        self.url = check_head(version, self.url, headers, fields)
         method = self.parser.get_method()
         endpoint = find_endpoint(method, self.url)
         if endpoint is None:
-            self._leave_to_uvicorn()
+            self.gateway.check_size(int(fields.get(b"content-length", 0)))
+        self._has_head, self._is_head_timed = True, False
+        is_old = version == "1.0"  # such a client would not understand that it may go on
+        self.expect_100_continue = not is_old and fields.get(b"expect", b"").lower() == b"100-continue"
+        if self.parser.should_upgrade():
+            self._offered = framing_lines(headers)
+        if endpoint is None:
+            self._leave_to_uvicorn(headers)
             return
         before = self.cycle
-        is_old = self.parser.get_http_version() == "1.0"
         keep_alive = self.parser.should_keep_alive()
         exchange = self.cycle = Exchange(
             self.gateway,
@@ -136,16 +160,21 @@ class GatewayProtocol(HttpToolsProtocol):
         if before is None or before.response_complete:
             self._start_asgi_task(exchange, None)
         else:
-            self.flow.pause_reading()
             self.pipeline.appendleft((exchange, None))
 
     def on_body(self, body: bytes) -> None:
+        self._unread_bytes = 0
         if isinstance(self.cycle, Exchange):
             self.cycle.feed(body)
         else:
+            self._body_bytes += len(body)
+            self.gateway.check_size(self._body_bytes)
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._unread_bytes = 0
+        if self._offered is not None:
+            return  # the parser takes what follows for that protocol's
         self._is_whole = True
         if isinstance(self.cycle, Exchange):
             self.cycle.is_asked()
@@ -160,6 +189,16 @@ class GatewayProtocol(HttpToolsProtocol):
             cycle.begin()
         else:
             super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.pipeline or not self.cycle.response_complete or self.transport.is_closing():
+            return
+        if self._refusal is not None:
+            self._tell_refusal(self._refusal)
+        elif self._held:
+            held, self._held = self._held, b""
+            self.data_received(held)
 
     # Of the exchange.
 
@@ -178,63 +217,113 @@ class GatewayProtocol(HttpToolsProtocol):
             self._close(linger=is_unread)
         self.on_response_complete()
 
+    def cut(self, *, has_no_length: bool) -> None:
+        """End the connection in the midst of an answer. has_no_length: its end must not look orderly."""
+        if has_no_length:
+            self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, AT_ONCE)
+        self.transport.close()
+
     def refuse(self, error: SynapseError) -> None:
         """Answer what cannot be understood, and close; never into the midst of another answer."""
         self._end_stall()
-        last = self.cycle
+        self._is_deaf = True
         if self._has_head and not self._is_whole:
-            if last is self._relayed and last is not None:
-                last.refuse(error)
-            else:
-                self.transport.abort()
-        elif last is None or last.response_complete:
-            path = self.url.partition(b"?")[0].decode("latin-1")
-            self.transport.write(plain_answer(dialect_of(path), error, self.server_state.default_headers))
-            self._close(linger=True)
-        else:
-            last.keep_alive = False
-            self._is_lingering = True
+            self._refuse_body(error)
+            return
+        self._refusal = error
+        if self.cycle is None or self.cycle.response_complete:
+            self._tell_refusal(error)
 
     # Its own.
 
-    def _check_head(self, fields: dict[bytes, bytes]) -> None:
-        """Raises BadRequest, HeadTooLarge."""
-        headers = self.headers
-        if len(headers) > HEADERS or (
-            self._head_bytes > HEAD_BYTES and _size(self.url, headers) > HEAD_BYTES
-        ):
-            raise HeadTooLarge(HEAD_BYTES)
-        # A name that comes twice makes the one smaller than the other.
-        is_twice = len(fields) < len(headers) and sum(name == b"host" for name, _ in headers) > 1
-        is_missing = b"host" not in fields and self.parser.get_http_version() != "1.0"
-        if is_twice or is_missing:
-            raise BadRequest("The request is not HTTP", "It has to have one Host header.")
-        if not self.url.startswith(b"/"):
-            raise BadRequest("The request is not HTTP", "Its target is not a path.")
+    def _refuse_body(self, error: SynapseError) -> None:
+        """The head is good, and so the request may be under way or waiting for its turn."""
+        cycle = self.cycle
+        if self.pipeline and self.pipeline[0][0] is cycle:
+            self.pipeline.popleft()
+            cycle.response_complete = True
+            self._refusal = error
+        elif cycle.response_complete:
+            self._close(linger=True)
+        elif isinstance(cycle, Exchange):
+            cycle.refuse(error)
+        elif cycle.response_started:
+            self.transport.abort()
+        else:
+            # The application hears that its client is gone: whatever it may still say is not sent.
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self._tell_refusal(error)
 
-    def _leave_to_uvicorn(self) -> None:
+    def _tell_refusal(self, error: SynapseError) -> None:
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        self.transport.write(plain_answer(dialect_of(path), error, self.server_state.default_headers))
+        self._close(linger=True)
+
+    def _parse(self, data: bytes) -> None:
+        while True:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                data = data[offer.args[0] :]
+                self._pass_over_offer()
+
+    def _pass_over_offer(self) -> None:
+        """Go on with HTTP behind a head that offers another protocol.
+
+        The parser would not, so another takes its place, and is told again what frames the body.
+        """
+        framing, self._offered = self._offered or b"", None
+        self.parser = httptools.HttpRequestParser(_HeadAgain(self))
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
+
+    def _hold(self, data: bytes) -> None:
+        """Keep the next request for later. Reading goes on, so that a client that leaves is noticed."""
+        self._held += data
+        if len(self._held) > HEAD_BYTES:
+            self.flow.pause_reading()
+
+    def _measure_head(self, headers: list[tuple[bytes, bytes]]) -> None:
+        # Most are small: where all that came at once is, nothing has to be added up.
+        came_bytes, self._unread_bytes = self._unread_bytes + self._chunk_bytes, 0
+        if len(headers) > HEADERS or (came_bytes > HEAD_BYTES and _size(self.url, headers) > HEAD_BYTES):
+            raise HeadTooLarge(HEAD_BYTES)
+
+    def _leave_to_uvicorn(self, headers: list[tuple[bytes, bytes]]) -> None:
         """What is not relayed: from here on as if it had been uvicorn's all along."""
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url, expects = self.url, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
         super().on_headers_complete()
+        self.headers = []
+        if self.pipeline:
+            self.flow.resume_reading()  # uvicorn has paused it; see _hold
 
     def _close(self, *, linger: bool) -> None:
         if not linger or self.transport.is_closing():
             self.transport.close()
             return
-        self._is_lingering = True
+        self._is_deaf = True
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
-    def _watch_for_stall(self) -> None:
-        """A request that has begun is to go on; most come whole, so that nothing has to be watched."""
-        self._end_stall()
-        if not self._is_whole and not self._is_lingering and not self.flow.read_paused:
-            self._stall = self.loop.call_later(STALL_SECONDS, self._has_stalled)
+    def _watch(self) -> None:
+        """A request that has begun is to go on, and a head to come to its end, in time and within its size.
+
+        Most come whole, so that nothing has to be watched.
+        """
+        if self._unread_bytes > HEAD_BYTES:
+            self.refuse(HeadTooLarge(HEAD_BYTES))
+        elif self._stall is None or self._has_head or not self._is_head_timed:
+            self._end_stall()
+            if not self._is_whole and not self._is_deaf and not self.flow.read_paused:
+                self._is_head_timed = not self._has_head
+                self._stall = self.loop.call_later(STALL_SECONDS, self._has_stalled)
 
     def _has_stalled(self) -> None:
         self._stall = None
@@ -245,6 +334,33 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
+
+
+class _HeadAgain:
+    """Passes on what a parser tells, except for the head that it was told again."""
+
+    def __init__(self, protocol: GatewayProtocol) -> None:
+        self._protocol = protocol
+        self._is_over = False
+        self.on_body = protocol.on_body
+        self.on_message_complete = protocol.on_message_complete
+
+    def on_message_begin(self) -> None:
+        if self._is_over:
+            self._protocol.on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if self._is_over:
+            self._protocol.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_over:
+            self._protocol.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self._is_over:
+            self._protocol.on_headers_complete()
+        self._is_over = True
 
 
 def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:

@@ -19,6 +19,8 @@ CONNECT_SECONDS = 5.0
 # llama-server closes an idle connection after 5 s; a request sent in that moment would be lost.
 KEEP_SECONDS = 4.0
 HEAD_BYTES = 1 << 16
+LINE_BYTES = 4  # of a header, besides its name and its value
+TOO_LARGE = f"its head has more than {HEAD_BYTES} bytes"
 
 Headers = list[tuple[bytes, bytes]]
 Fields = dict[bytes, bytes]
@@ -85,6 +87,8 @@ class Connection(asyncio.Protocol):
         self._reason = b""
         self._headers: Headers = []
         self._head_bytes = 0
+        self._unread_bytes = 0
+        self._is_untouched = True
         self._has_begun = False
         self._is_interim = False
         self._is_until_close = False
@@ -97,6 +101,7 @@ class Connection(asyncio.Protocol):
         """Send a request: its head, then its body as fast as the server takes it."""
         self._asker = asker
         self._expects_no_body = expects_no_body
+        self._is_untouched = True  # no byte of an answer has come
         self._reset()
         if body.is_in_memory:
             self._transport.write(head + body.whole())
@@ -135,7 +140,7 @@ class Connection(asyncio.Protocol):
         if self._is_until_close and error is None:
             asker.answer_ends()
             return
-        is_stale = self._is_kept and not self._head_bytes
+        is_stale = self._is_kept and self._is_untouched
         asker.answer_fails(UpstreamFailed(_explain(error, self._has_begun)), is_stale)
 
     def data_received(self, data: bytes) -> None:
@@ -143,15 +148,18 @@ class Connection(asyncio.Protocol):
         if asker is None:
             self._transport.abort()
             return
+        self._is_untouched = False
         if not self._has_begun:
-            self._head_bytes += len(data)
+            self._unread_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._break(f"Its answer is not HTTP: {error}")
-            return
-        if not self._has_begun and self._head_bytes > HEAD_BYTES:
-            self._break(f"The head of its answer has more than {HEAD_BYTES} bytes")
+            if not self._is_complete:
+                self._break(f"Its answer is not HTTP: {error.__context__ or error}")
+                return
+            self._is_clean = False
+        if not self._has_begun and self._unread_bytes > HEAD_BYTES:
+            self._break(f"Its answer is not HTTP: {TOO_LARGE}")
         elif self._is_complete:
             self._end(asker)
         else:
@@ -174,13 +182,20 @@ class Connection(asyncio.Protocol):
         self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value) + LINE_BYTES
+        if self._head_bytes > HEAD_BYTES:
+            raise ValueError(TOO_LARGE)
         self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
+        if status < 100:
+            raise ValueError(f"its status is {status}")
         self._is_interim = 100 <= status < 200
         if self._is_interim or self._is_complete or self._asker is None:
             return
+        if any(value.lower() != b"chunked" for name, value in self._headers if name == b"transfer-encoding"):
+            raise ValueError("its body is packed for the transfer")
         self._has_begun = True
         fields = dict(self._headers)
         is_chunked = b"transfer-encoding" in fields
@@ -214,7 +229,7 @@ class Connection(asyncio.Protocol):
         self._is_until_close = False
         self._is_complete = False
         self._is_clean = True
-        self._head_bytes = 0
+        self._head_bytes = self._unread_bytes = 0
 
     def _send_on(self) -> None:
         while self._may_write and self._pieces is not None:
