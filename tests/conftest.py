@@ -29,6 +29,10 @@ def smollm2_path() -> Path:
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the person who runs the tests has set for their own control plane stays out."""
+    forget_settings(monkeypatch)
+
+
+def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("SYNAPSE_", "MODEL_", "LLAMA_")) and name != "SYNAPSE_TEST_MODEL":
             monkeypatch.delenv(name)

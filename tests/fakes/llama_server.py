@@ -27,6 +27,7 @@ USAGE = {
     "timings": {"cache_n": 2, "prompt_n": 5, "prompt_per_second": 90.5, "predicted_n": 3}
     | {"predicted_per_second": 40.25},
 }
+HEALTH_CHECK = b"GET /health "
 
 
 class Stage:
@@ -58,6 +59,8 @@ class Stage:
                 server.steps.release()
             elif order["do"] == "cut":
                 server.cut.set()
+            elif order["do"] == "refuse":
+                server.refuse()
         os._exit(3)
 
 
@@ -91,6 +94,12 @@ class Server:
                 return
             threading.Thread(target=self.converse, args=(connection,), daemon=True).start()
 
+    def refuse(self) -> None:
+        """Take no further connection."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.stage.tell("refusing")
+
     def on_sigterm(self, *_: object) -> None:
         """Like the real one: dies while loading, hangs while it answers, else ends at once."""
         self.stage.tell("sigterm")
@@ -104,6 +113,10 @@ class Server:
             os._exit(0)
 
     def converse(self, connection: socket.socket) -> None:
+        path = self.behaviour.get("hands_over_to")
+        if path and not connection.recv(len(HEALTH_CHECK), socket.MSG_PEEK).startswith(HEALTH_CHECK):
+            hand_over(connection, path)
+            return
         reader = connection.makefile("rb")
         try:
             while request := read_request(reader):
@@ -118,7 +131,9 @@ class Server:
         if path == "/health":
             is_up = self.loaded.is_set()
             message = {"status": "ok"} if is_up else {"error": {"message": "Loading model", "code": 503}}
-            send_json(connection, 200 if is_up else 503, message)
+            # Where others answer the rest, nothing else may come over this connection.
+            end = b"Connection: close\r\n" if self.behaviour.get("hands_over_to") else b""
+            send_json(connection, 200 if is_up else 503, message, end)
             return
         with self.counting:
             self.active += 1
@@ -205,10 +220,17 @@ def read_body(reader: Any, headers: dict[str, str]) -> bytes:
     return body
 
 
-def send_json(connection: socket.socket, status: int, message: object) -> None:
+def hand_over(connection: socket.socket, path: str) -> None:
+    """Whoever listens on that Unix socket goes on with the connection, from its first byte."""
+    with connection, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.connect(path)
+        socket.send_fds(line, [b"1"], [connection.fileno()])
+
+
+def send_json(connection: socket.socket, status: int, message: object, lines: bytes = b"") -> None:
     body = json.dumps(message).encode()
     head = f"HTTP/1.1 {status} X\r\nServer: llama.cpp\r\nContent-Type: application/json\r\n"
-    connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    connection.sendall(head.encode() + lines + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
 
 def send_chunk(connection: socket.socket, content: bytes) -> None:

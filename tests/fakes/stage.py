@@ -33,6 +33,7 @@ class Behaviour:
 
     log: printed at once; exit_code: ends with it at once. The rest waits for `Actor.tell`, or does what
     its name says. pace_seconds: between the chunks of a stream. slot_tokens: the context of one slot.
+    hands_over_to: the Unix socket where others take every connection over that is not a health check.
     """
 
     log: list[str] = field(default_factory=list)
@@ -45,6 +46,7 @@ class Behaviour:
     chunks: int = 3
     pace_seconds: float = 0.0
     slot_tokens: int = 4096
+    hands_over_to: str | None = None
 
     def write(self, model: Path, stage: Path | None) -> None:
         """Put it beside the model, where the fake engine looks."""
@@ -64,7 +66,7 @@ class Actor:
         self._events: dict[str, asyncio.Queue[dict[str, Any]]] = {}
 
     async def saw(self, event: str) -> dict[str, Any]:
-        """The next report of that kind: `listening`, `request`, `client left`, `sigterm`, `child`."""
+        """The next report of that kind, as `listening`, `request`, `client left`, `sigterm` or `refusing`."""
         return await self._queue(event).get()
 
     def count(self, event: str) -> int:
@@ -72,7 +74,7 @@ class Actor:
         return self._queue(event).qsize()
 
     def tell(self, do: str, **details: Any) -> None:
-        """`ready`, `go on` (one more answer or chunk) or `cut` (break the connection off)."""
+        """`ready`, `go on` (one more answer or chunk), `cut` (break the connection off), `refuse` (more)."""
         self._writer.write(json.dumps({"do": do, **details}).encode() + b"\n")
 
     def die(self, exit_code: int = 1, *log: str) -> None:
