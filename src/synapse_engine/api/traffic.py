@@ -19,7 +19,7 @@ from synapse_engine.api.wire.activity import ActivityEvent, EndedCall, LineOut, 
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.activity import Call, Outcome, Stage
 from synapse_engine.gateway.lines import LineView
-from synapse_engine.gateway.records import Record
+from synapse_engine.gateway.records import TEXT_MAX, Record
 
 COALESCE_SECONDS = 0.1
 LIVE_MAX = 100
@@ -111,11 +111,11 @@ def _common(call: Call | Record) -> dict[str, Any]:
         "id": call.id,
         "began_at": datetime.fromtimestamp(call.began_at, UTC),
         "model_id": call.model_id,
-        "asked": call.asked,
+        "asked": call.asked[:TEXT_MAX],
         "variant": call.variant,
         "server_id": call.server_id,
         "dialect": call.dialect,
-        "path": call.path,
+        "path": call.path[:TEXT_MAX],
         "client": call.client,
         "stream": call.is_stream,
     }

@@ -978,7 +978,7 @@ export interface components {
             client: string;
             /** Stream */
             stream: boolean;
-            /** @description error: the server answered 400 or above; refused: we did, without asking it; server_lost: it broke off; client_left; cancelled: over the API, or by our own end */
+            /** @description error: the server answered 400 or above; refused: we did, without asking it; server_lost: it broke off; client_left; cancelled: over the API */
             outcome: components["schemas"]["Outcome"];
             /**
              * Status

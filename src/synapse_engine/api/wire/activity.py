@@ -43,7 +43,7 @@ class EndedCall(CallOut):
 
     outcome: Outcome = Field(
         description="error: the server answered 400 or above; refused: we did, without asking it; "
-        "server_lost: it broke off; client_left; cancelled: over the API, or by our own end"
+        "server_lost: it broke off; client_left; cancelled: over the API"
     )
     status: int | None = Field(description="of the HTTP answer; null where none was sent")
     error: str | None
