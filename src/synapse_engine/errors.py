@@ -22,11 +22,14 @@
       NotRunning               503
       WaitedTooLong            503
       UpstreamFailed           502
+      ServerRefused            (the server's own)
       Booting                  503
       StillLooking             503
       EngineNotFound           503
       CouldNotSave             507
       StoreFailed              500
+      CallCancelled            409
+      NotOffered               501
       CallNotFound             404
       DataFolderInUse          (ends `serve` before it listens)
       AddressInUse             (the same)
@@ -236,6 +239,16 @@ class UpstreamFailed(SynapseError):
         super().__init__("The model's server did not answer", f"{reason}. Its log says more.")
 
 
+class ServerRefused(SynapseError):
+    """The server's own error, in words for a dialect that it does not speak."""
+
+    code = "server_refused"
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__("The model's server refused", text)
+        self.status = status
+
+
 class Booting(SynapseError):
     code = "booting"
     status = 503
@@ -286,6 +299,23 @@ class StoreFailed(SynapseError):
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__("The records cannot be reached", f"{path}: {reason}. Requests go on without them.")
+
+
+class CallCancelled(SynapseError):
+    """A request that somebody ended from outside."""
+
+    code = "cancelled"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("Request cancelled", "Somebody ended it, on the page or over the API.")
+
+
+class NotOffered(SynapseError):
+    """A dialect's endpoint for what is not done here."""
+
+    code = "not_offered"
+    status = 501
 
 
 class CallNotFound(SynapseError):

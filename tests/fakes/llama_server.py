@@ -160,6 +160,10 @@ class Server:
             send_json(
                 connection, 200, {"default_generation_settings": {"n_ctx": self.behaviour.get("slot_tokens")}}
             )
+        elif self.behaviour.get("reply") is not None and (
+            not asked.get("stream") or self.behaviour["status"] != 200
+        ):
+            send_json(connection, self.behaviour["status"], self.behaviour["reply"])
         elif asked.get("stream"):
             self.stream(connection)
         else:
@@ -172,10 +176,11 @@ class Server:
             b"Access-Control-Allow-Origin: *\r\nKeep-Alive: timeout=5, max=100\r\n"
             b"Connection: keep-alive, X-Hop\r\nX-Hop: mine\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
-        for number in range(self.behaviour.get("chunks", 3)):
+        words = [{"word": number} for number in range(self.behaviour.get("chunks", 3))]
+        for number, event in enumerate(self.behaviour.get("events") or words):
             if number and not self.pause(connection):
                 return
-            send_chunk(connection, b"data: " + json.dumps({"word": number}).encode() + b"\n\n")
+            send_chunk(connection, b"data: " + json.dumps(event).encode() + b"\n\n")
         send_chunk(connection, b"data: [DONE]\n\n")
         send_chunk(connection, b"")
 

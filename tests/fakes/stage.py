@@ -34,6 +34,8 @@ class Behaviour:
     log: printed at once; exit_code: ends with it at once. The rest waits for `Actor.tell`, or does what
     its name says. pace_seconds: between the chunks of a stream. slot_tokens: the context of one slot.
     hands_over_to: the Unix socket where others take every connection over that is not a health check.
+    events: a stream's, in place of counted words. reply: what it answers where it does not stream, or
+    where the status is another than 200.
     """
 
     log: list[str] = field(default_factory=list)
@@ -47,6 +49,9 @@ class Behaviour:
     pace_seconds: float = 0.0
     slot_tokens: int = 4096
     hands_over_to: str | None = None
+    events: list[dict[str, Any]] | None = None
+    reply: dict[str, Any] | None = None
+    status: int = 200
 
     def write(self, model: Path, stage: Path | None) -> None:
         """Put it beside the model, where the fake engine looks."""

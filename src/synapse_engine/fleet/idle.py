@@ -82,22 +82,33 @@ class IdleStops:
                 stops.append(self._unload(resting.model_id))
         return stops
 
+    def left_seconds(self, servers: Sequence[Server]) -> float:
+        """How long until a model stops if nobody asks it anything; math.inf for ever, or not running."""
+        resting = self._together(servers)
+        if resting is None:
+            return math.inf
+        return max(0.0, idle_limit_seconds(resting, self._default_seconds) - resting.idle_seconds)
+
     def _resting(self) -> Iterator[Resting]:
         for servers in self._models():
-            ready = [server for server in servers if server.state is State.READY]
-            entry = self._registry.entries.get(servers[0].model_id)
-            if entry is None or not ready or any(server.state in MOVING for server in servers):
+            if any(server.state in MOVING or server.leases.held for server in servers):
                 continue
-            if any(server.leases.held for server in ready):
-                continue
-            said = (server.keep_alive_seconds for server in ready)
-            yield Resting(
-                model_id=entry.model_id,
-                idle_seconds=min(server.leases.idle_seconds for server in ready),
-                by_hand=any(server.by_hand for server in ready),
-                own_limit_seconds=entry.choices.settings.get("idle_stop_seconds"),
-                keep_alive_seconds=next((seconds for seconds in said if seconds is not None), None),
-            )
+            if (resting := self._together(servers)) is not None:
+                yield resting
+
+    def _together(self, servers: Sequence[Server]) -> Resting | None:
+        ready = [server for server in servers if server.state is State.READY]
+        entry = self._registry.entries.get(servers[0].model_id) if servers else None
+        if entry is None or not ready:
+            return None
+        said = (server.keep_alive_seconds for server in ready)
+        return Resting(
+            model_id=entry.model_id,
+            idle_seconds=min(server.leases.idle_seconds for server in ready),
+            by_hand=any(server.by_hand for server in ready),
+            own_limit_seconds=entry.choices.settings.get("idle_stop_seconds"),
+            keep_alive_seconds=next((seconds for seconds in said if seconds is not None), None),
+        )
 
 
 async def _until_done(stop: Awaitable[object]) -> None:

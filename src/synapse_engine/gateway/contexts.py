@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 import msgspec
 
@@ -10,10 +11,12 @@ from synapse_engine.catalog.registry import Entry
 from synapse_engine.errors import SynapseError, UpstreamFailed
 from synapse_engine.fleet.cache import plan_slots
 from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.fleet.leases import Lease
 from synapse_engine.gateway.reply import Reply
 from synapse_engine.gateway.upstream import Pool, place_of
 
 ASK_SECONDS = 1.0
+KNOWN_MAX = 1000
 
 
 class _Generation(msgspec.Struct):
@@ -30,24 +33,29 @@ class Contexts:
     def __init__(self, fleet: Fleet, pool: Pool) -> None:
         self._fleet = fleet
         self._pool = pool
-        # By the server's key, which is new with each start.
-        self._known: dict[str, int] = {}
+        # By the server's key, which is new with each start; None where it would not say.
+        self._known: dict[str, int | None] = {}
 
-    async def per_request(self, entry: Entry) -> int | None:
+    async def learn(self, model_ids: Iterable[str]) -> None:
+        """Ask those that have come up since; a model's replicas are all alike."""
+        leases = [self._lease(model_id) for model_id in model_ids]
+        new = [lease for lease in leases if lease is not None and lease.api_key not in self._known]
+        if len(self._known) > KNOWN_MAX:
+            self._known.clear()
+        await asyncio.gather(*map(self._ask, new))
+
+    def per_request(self, entry: Entry) -> int | None:
         """Tokens of the prompt and of the answer together; None where nothing says how many."""
+        lease = self._lease(entry.model_id)
+        told = None if lease is None else self._known.get(lease.api_key)
+        return self._planned(entry) if told is None else told
+
+    def _lease(self, model_id: str) -> Lease | None:
+        """Not entered: only for where the server is."""
         try:
-            lease = self._fleet.lease(entry.model_id)
+            return self._fleet.lease(model_id)
         except SynapseError:
-            return self._planned(entry)
-        tokens = self._known.get(lease.api_key)
-        if tokens is None:
-            tokens = await self._ask(lease.url, lease.api_key)
-            if tokens is None:
-                return self._planned(entry)
-            # Those of earlier starts are of no use any more.
-            known = dict(list(self._known.items())[-1000:])
-            self._known = {**known, lease.api_key: tokens}
-        return tokens
+            return None
 
     def _planned(self, entry: Entry) -> int | None:
         demand = self._fleet.budget.demand(entry)
@@ -58,13 +66,17 @@ class Contexts:
         # llama-server gives no slot more than the model was trained for.
         return min(cells, trained or cells)
 
-    async def _ask(self, url: str, api_key: str) -> int | None:
-        reply = Reply(self._pool, place_of(url, api_key))
+    async def _ask(self, lease: Lease) -> None:
+        reply = Reply(self._pool, place_of(lease.url, lease.api_key))
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 await reply.ask(b"GET", b"/props")
-                return msgspec.json.decode(await reply.whole(), type=_Props).default_generation_settings.n_ctx
-        except (TimeoutError, UpstreamFailed, msgspec.DecodeError):
-            return None
+                props = msgspec.json.decode(await reply.whole(), type=_Props)
+                self._known[lease.api_key] = props.default_generation_settings.n_ctx
+        except (TimeoutError, UpstreamFailed):
+            # It is busy, or just ending: another time.
+            return
+        except msgspec.DecodeError:
+            self._known[lease.api_key] = None
         finally:
             reply.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,7 +20,8 @@ NO_BODY = in_memory(b"")
 class Listed:
     """A name, and the model that it means. context_tokens: of one request, None where nothing says.
 
-    variant: the variant's own name, where it is one. server: None where it was never started.
+    variant: the variant's own name, where it is one. server: of several the one that speaks for all;
+    None where it was never started.
     """
 
     name: str
@@ -60,10 +60,11 @@ class Listing:
     async def all(self, is_wanted: Callable[[State], bool] = lambda state: True) -> list[Listed]:
         """is_wanted: by the state of the model's server."""
         entries = [entry for entry in self._registry.entries.values() if self._is_listed(entry, is_wanted)]
-        contexts = await asyncio.gather(*map(self._contexts.per_request, entries))
+        await self._contexts.learn(entry.model_id for entry in entries)
         found = []
-        for entry, context in zip(entries, contexts, strict=True):
-            server = self._fleet.servers.get(entry.model_id)
+        for entry in entries:
+            context = self._contexts.per_request(entry)
+            server = self._fleet.server_of(entry.model_id)
             found.append(Listed(entry.model_id, entry, server, context))
             for variant in entry.choices.settings.get("variants") or ():
                 name = self._names.name_of(entry.model_id, variant["name"])
@@ -77,10 +78,10 @@ class Listing:
         named = entry.model_id
         if target.variant is not None:
             named = self._names.name_of(named, target.variant)
-        context = await self._contexts.per_request(entry)
-        return Listed(named, entry, self._fleet.servers.get(entry.model_id), context, target.variant)
+        await self._contexts.learn([entry.model_id])
+        context = self._contexts.per_request(entry)
+        return Listed(named, entry, self._fleet.server_of(entry.model_id), context, target.variant)
 
     def _is_listed(self, entry: Entry, is_wanted: Callable[[State], bool]) -> bool:
-        server = self._fleet.servers.get(entry.model_id)
-        state = server.state if server else State.STOPPED
+        state = self._fleet.state_of(entry.model_id)
         return is_wanted(state) and (state is State.READY or (entry.choices.enabled and not entry.missing))

@@ -10,6 +10,7 @@ from synapse_engine.gateway.contexts import Contexts
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.listing import Listing
 from synapse_engine.gateway.llama_server import RouterSurface
+from synapse_engine.gateway.ollama.routes import Ollama
 from synapse_engine.gateway.openai import openai_router
 
 
@@ -19,4 +20,5 @@ def gateway_router(gateway: Gateway, registry: Registry, fleet: Fleet) -> APIRou
     router = APIRouter()
     router.include_router(openai_router(listing))
     router.include_router(RouterSurface(listing, fleet, gateway.pool).routes())
+    router.include_router(Ollama(gateway, fleet, listing).routes())
     return router

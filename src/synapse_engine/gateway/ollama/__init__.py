@@ -1,0 +1,1 @@
+"""Ollama's dialect: translated to what llama-server speaks, and back."""

@@ -1,0 +1,220 @@
+"""Requests that a coroutine translates: recorded and seated as relayed ones, and ended with their client."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from synapse_engine.errors import CallCancelled, ServerRefused, SynapseError, UpstreamFailed
+from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
+from synapse_engine.gateway.body import Body
+from synapse_engine.gateway.dialect import Dialect, error_body, error_headers
+from synapse_engine.gateway.exchange import PRIORITIES
+from synapse_engine.gateway.gateway import Gateway
+from synapse_engine.gateway.lines import Asker, Seat
+from synapse_engine.gateway.names import Target
+from synapse_engine.gateway.reply import Reply
+from synapse_engine.gateway.sse import Events
+from synapse_engine.gateway.usage import read_error
+
+NDJSON = b"application/x-ndjson"
+JSON = b"application/json"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """size: of the client's body, in bytes. question: the body, where the name depends on what is asked."""
+
+    size: int
+    question: Body
+
+
+async def read_body(gateway: Gateway, request: Request) -> bytes:
+    """Raises BodyTooLarge, CouldNotSave."""
+    body = Body(gateway.spool_folder, gateway.body_max_bytes)
+    try:
+        async for piece in request.stream():
+            body.feed(piece)
+        return body.whole()
+    finally:
+        body.close()
+
+
+class Asking:
+    """What a translation asks through. Attribute to fill in: call."""
+
+    def __init__(self, gateway: Gateway, call: Call, asker: Asker) -> None:
+        self.call = call
+        self._gateway = gateway
+        self._asker = asker
+
+    async def seat(self, target: Target) -> Seat:
+        """Raises what Lines.seat raises."""
+        lines, call = self._gateway.lines, self.call
+        if len(target.model_ids) == 1:
+            call.model_id = target.model_ids[0]
+        seat = lines.seat_now(target) or await lines.seat(target, self._asker)
+        call.seated, call.load_seconds = time.monotonic(), seat.load_seconds
+        call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, seat.variant
+        return seat
+
+    async def events(
+        self, seat: Seat, target: Target, path: bytes, order: dict[str, Any]
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """The server's answer as it streams it. Raises ServerRefused, UpstreamFailed."""
+        events = Events()
+        async with aclosing(self._pieces(seat, target, path, order)) as pieces:
+            async for piece in pieces:
+                for data in events.feed(piece):
+                    event = _object(data)
+                    if "error" in event:
+                        raise ServerRefused(500, read_error(data) or str(event["error"]))
+                    yield event
+
+    async def whole(self, seat: Seat, target: Target, path: bytes, order: dict[str, Any]) -> dict[str, Any]:
+        """The server's answer in one. Raises ServerRefused, UpstreamFailed."""
+        async with aclosing(self._pieces(seat, target, path, order)) as pieces:
+            return _object(b"".join([piece async for piece in pieces]))
+
+    async def _pieces(
+        self, seat: Seat, target: Target, path: bytes, order: dict[str, Any]
+    ) -> AsyncGenerator[bytes]:
+        body = msgspec.json.encode(order)
+        if target.changes is not None:
+            body = target.changes(body, path)
+        reply = Reply(self._gateway.pool, seat.place)
+        self.call.stage = Stage.SENT
+        try:
+            await reply.ask(b"POST", path, body)
+            self.call.status, self.call.stage = reply.status, Stage.ANSWERING
+            if reply.status >= 400:
+                text = await reply.whole()
+                raise ServerRefused(reply.status, read_error(text) or text.decode(errors="replace")[:1000])
+            async for piece in reply.pieces():
+                self._note(piece)
+                yield piece
+        finally:
+            reply.close()
+
+    def _note(self, piece: bytes) -> None:
+        call = self.call
+        if call.first_byte is None:
+            call.first_byte = time.monotonic()
+            call.head = piece[:HEAD_BYTES]
+        call.tail = (call.tail + piece)[-TAIL_BYTES:]
+
+
+Work = Callable[[Asking], AsyncGenerator[dict[str, Any]]]
+
+
+class Translated(Response):
+    """The records that `work` makes: each a line as it comes, or the only one as a whole."""
+
+    def __init__(self, gateway: Gateway, request: Request, dialect: Dialect, work: Work, *, is_stream: bool):
+        super().__init__()
+        self._gateway = gateway
+        self._dialect = dialect
+        self._work = work
+        self._is_stream = is_stream
+        self._request = request
+        self._has_begun = False
+        self._is_cancelled = False
+        self._outcome = Outcome.CLIENT_LEFT
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Until the work is done or the client has left; a defect in the work is raised."""
+        headers = self._request.headers
+        host = self._request.client.host if self._request.client else ""
+        client = f"{host} {headers.get('user-agent', '')[:80]}".rstrip()
+        priority = PRIORITIES.get(headers.get("x-synapse-priority", "").encode(), 1)
+        call = self._gateway.activity.begin(
+            scope["path"], self._dialect, client, lambda: self._cancel(working)
+        )
+        call.is_stream = self._is_stream
+        asking = Asking(self._gateway, call, Asker(client, priority))
+        working = asyncio.create_task(self._answer(asking, send), name=f"{self._dialect} request")
+        leaving = asyncio.create_task(_until_left(receive))
+        try:
+            await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            working.cancel()
+            await asyncio.wait({working, leaving})
+            self._gateway.activity.end(call, self._outcome)
+        if not working.cancelled():
+            working.result()
+
+    def _cancel(self, working: asyncio.Task[None]) -> None:
+        self._is_cancelled = True
+        working.cancel()
+
+    async def _answer(self, asking: Asking, send: Send) -> None:
+        try:
+            async with aclosing(self._work(asking)) as records:
+                async for record in records:
+                    await self._tell(asking.call, record, send)
+            await send({"type": "http.response.body", "body": b""})
+            self._outcome = Outcome.OK
+        except SynapseError as error:
+            self._outcome = _outcome_of(error)
+            await self._fail(asking.call, error, send)
+        except asyncio.CancelledError:
+            if not self._is_cancelled:
+                raise
+            self._outcome = Outcome.CANCELLED
+            await self._fail(asking.call, CallCancelled(), send)
+
+    async def _tell(self, call: Call, record: dict[str, Any], send: Send) -> None:
+        data = msgspec.json.encode(record)
+        if self._is_stream:
+            data += b"\n"
+        if not self._has_begun:
+            headers = [(b"content-type", NDJSON)]
+            if not self._is_stream:
+                headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(data))]
+            call.status = 200
+            await self._begin(200, headers, send)
+        call.bytes_out += len(data)
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def _fail(self, call: Call, error: SynapseError, send: Send) -> None:
+        """As the answer, or as the last line of one that has begun."""
+        call.error = str(error)
+        data = msgspec.json.encode(error_body(self._dialect, error)) + b"\n"
+        if not self._has_begun:
+            call.status = error.status
+            headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(data))]
+            headers += [(name.lower().encode(), text.encode()) for name, text in error_headers(error).items()]
+            await self._begin(error.status, headers, send)
+        await send({"type": "http.response.body", "body": data})
+
+    async def _begin(self, status: int, headers: list[tuple[bytes, bytes]], send: Send) -> None:
+        self._has_begun = True
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+def _outcome_of(error: SynapseError) -> Outcome:
+    if isinstance(error, UpstreamFailed):
+        return Outcome.SERVER_LOST
+    return Outcome.ERROR if isinstance(error, ServerRefused) else Outcome.REFUSED
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(data, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UpstreamFailed(f"Its answer is not the JSON that was expected: {error}") from error
+
+
+async def _until_left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
