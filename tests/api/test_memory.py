@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.fakes.control_plane import ControlPlane, open_control_plane
@@ -98,3 +99,53 @@ async def test_devices_and_pinned_are_taken(plane: ControlPlane) -> None:
     assert response.json()["settings"] == settings
     actor = await plane.start(model_id)
     assert actor.argv[actor.argv.index("--device") + 1] == "none"
+
+
+async def test_a_plan_with_other_settings(plane: ControlPlane) -> None:
+    facts: dict[str, Any] = {
+        "llama__block_count": 4,
+        "llama__embedding_length": 256,
+        "llama__attention__head_count": 4,
+    }
+    model_id = await plane.add("Qwen-7B-Q4_K_M.gguf", llama__context_length=32_768, **facts)
+    path = f"/api/models/{model_id}/plan"
+    await plane.patch(f"/api/models/{model_id}", {"settings": {"ctx_size": 8192, "threads": 2}})
+    saved = (await plane.get(path)).json()
+    asked = {"ctx_size": 16_384, "parallel": 2, "cache_type_k": "q8_0", "threads": None}
+    plan = (await plane.post(path, {"settings": asked})).json()
+    assert (saved["context_tokens"], saved["slots"], saved["request_tokens"]) == (8192, 1, 8192)
+    assert (plan["context_tokens"], plan["slots"], plan["request_tokens"]) == (16_384, 2, 8192)
+    # Twice the tokens, each with keys of 1.0625 and values of 2 bytes instead of 2 and 2.
+    assert plan["estimate"]["kv_cache_mb"] == pytest.approx(
+        saved["estimate"]["kv_cache_mb"] * 2 * 3.0625 / 4, abs=0.1
+    )
+    assert saved["settings"]["threads"] == 2
+    assert "threads" not in plan["settings"]
+    # Nothing was saved.
+    assert (await plane.get(f"/api/models/{model_id}")).json()["settings"] == {
+        "ctx_size": 8192,
+        "threads": 2,
+    }
+    assert (await plane.get(path)).json() == saved
+
+
+async def test_a_plan_with_all_settings_cleared(plane: ControlPlane) -> None:
+    model_id = await plane.add("Qwen-7B-Q4_K_M.gguf", llama__context_length=32_768)
+    await plane.patch(f"/api/models/{model_id}", {"settings": {"ctx_size": 8192}})
+    plan = (await plane.post(f"/api/models/{model_id}/plan", {"settings": None})).json()
+    assert plan["context_tokens"] == 32_768
+    unchanged = (await plane.post(f"/api/models/{model_id}/plan", {})).json()
+    assert unchanged["context_tokens"] == 8192
+
+
+async def test_a_plan_with_settings_that_cannot_be_taken(plane: ControlPlane) -> None:
+    model_id = await plane.add("Qwen-7B-Q4_K_M.gguf")
+    path = f"/api/models/{model_id}/plan"
+    for body, error in (
+        ({"settings": {"no_such_option": 1}}, "Unknown setting: no_such_option"),
+        ({"settings": {"port": 1}}, "Reserved setting: port"),
+        ({"enabled": True}, "Invalid request"),
+    ):
+        refused = await plane.post(path, body)
+        assert (refused.status_code, refused.json()["error"]) == (422, error)
+    assert (await plane.post("/api/models/nobody/plan", {})).status_code == 404

@@ -12,7 +12,7 @@ from synapse_engine.api.errors import documented
 from synapse_engine.api.rows import registry_json, with_models
 from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.views import model_out, plan_out
-from synapse_engine.api.wire.memory import PlanOut
+from synapse_engine.api.wire.memory import PlanAsk, PlanOut
 from synapse_engine.api.wire.models import (
     EnableAsk,
     Enabled,
@@ -89,6 +89,16 @@ async def release(services: Wired, model_id: str) -> ModelOut:
 async def plan(services: Wired, model_id: str) -> PlanOut:
     """What a start would need, whether that fits, and who would have to stop. Starts nothing."""
     return plan_out(await services.fleet.budget.plan(services.registry.resolve(model_id)))
+
+
+@router.post("/{model_id:path}/plan", responses=documented(404, 409))
+async def plan_edited(services: Wired, model_id: str, ask: PlanAsk) -> PlanOut:
+    """The same with other settings, which are not saved."""
+    entry = services.registry.resolve(model_id)
+    engine = await _engine_or_none(services, entry.model_id, ask.settings) if ask.settings else None
+    edit = ModelEdit.model_validate({name: getattr(ask, name) for name in ask.model_fields_set})
+    choices = edited(entry.choices, edit, engine)
+    return plan_out(await services.fleet.budget.plan(msgspec.structs.replace(entry, choices=choices)))
 
 
 @router.get("/{model_id:path}", responses=documented(404, 409))

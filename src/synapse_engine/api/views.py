@@ -187,6 +187,8 @@ def plan_out(plan: Plan) -> PlanOut:
     """A start that is not made."""
     estimate, verdict = plan.demand.estimate, plan.verdict
     need = verdict.placement.need
+    model, options = plan.demand.model, plan.demand.options
+    slots = plan_slots(model, options)
     return PlanOut(
         fits=verdict.fits,
         needed_mb=megabytes(verdict.placement.total_bytes),
@@ -196,7 +198,10 @@ def plan_out(plan: Plan) -> PlanOut:
             for space in plan.spaces
         ],
         evicts=list(verdict.evicts),
-        context_tokens=plan_slots(plan.demand.model, plan.demand.options).context_tokens,
+        context_tokens=slots.context_tokens,
+        slots=slots.sequences,
+        request_tokens=min(slots.cells, model.context_length or slots.cells),
+        settings=dict(options),
         is_measured=plan.demand.measured_bytes is not None,
         estimate=EstimateOut(
             weights_mb=megabytes(estimate.weights_bytes),

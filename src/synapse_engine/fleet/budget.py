@@ -86,9 +86,8 @@ class Budget:
         return known[1]
 
     async def plan(self, entry: Entry) -> Plan:
-        """A start that is not made."""
-        await self.admission.capacity()
-        demand = self.demand(entry)
+        """A start that is not made; the entry may have choices that nobody has saved."""
+        demand = plan_demand(entry, self._engines.known, await self.admission.capacity())
         verdict, spaces, refusal = await self.admission.plan(entry.model_id, demand)
         return Plan(demand, verdict, spaces, refusal)
 

@@ -439,7 +439,11 @@ export interface paths {
          */
         get: operations["plan_api_models__model_id__plan_get"];
         put?: never;
-        post?: never;
+        /**
+         * Plan Edited
+         * @description The same with other settings, which are not saved.
+         */
+        post: operations["plan_edited_api_models__model_id__plan_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1750,6 +1754,14 @@ export interface components {
             scan_paths: string[];
         };
         /**
+         * PlanAsk
+         * @description Settings as an edit would bring them; see ModelEdit.
+         */
+        PlanAsk: {
+            /** @description merged key by key; a key with null goes back to its default; null clears all */
+            settings?: components["schemas"]["ModelSettings"] | null;
+        };
+        /**
          * PlanOut
          * @description What a start would come to now.
          */
@@ -1781,6 +1793,23 @@ export interface components {
              * @description the whole context, of all slots
              */
             context_tokens: number;
+            /**
+             * Slots
+             * @description how many requests it would answer at a time
+             */
+            slots: number;
+            /**
+             * Request Tokens
+             * @description the context that one request may have
+             */
+            request_tokens: number;
+            /**
+             * Settings
+             * @description what would be passed, defaults included, by option
+             */
+            settings: {
+                [key: string]: unknown;
+            };
             /**
              * Is Measured
              * @description needed_mb is what it took when it last ran like this
@@ -3549,6 +3578,77 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    plan_edited_api_models__model_id__plan_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanAsk"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from synapse_engine.api.wire.base import Mb
+from synapse_engine.api.wire.base import Ask, Mb
+from synapse_engine.api.wire.models import ModelSettings
 
 
 class DeviceOut(BaseModel):
@@ -36,6 +37,14 @@ class EstimateOut(BaseModel):
     )
 
 
+class PlanAsk(Ask):
+    """Settings as an edit would bring them; see ModelEdit."""
+
+    settings: ModelSettings | None = Field(
+        None, description="merged key by key; a key with null goes back to its default; null clears all"
+    )
+
+
 class PlanOut(BaseModel):
     """What a start would come to now."""
 
@@ -45,6 +54,9 @@ class PlanOut(BaseModel):
     devices: list[PlannedDevice]
     evicts: list[str] = Field(description="idle models that would stop to make room")
     context_tokens: int = Field(description="the whole context, of all slots")
+    slots: int = Field(description="how many requests it would answer at a time")
+    request_tokens: int = Field(description="the context that one request may have")
+    settings: dict[str, Any] = Field(description="what would be passed, defaults included, by option")
     is_measured: bool = Field(description="needed_mb is what it took when it last ran like this")
     estimate: EstimateOut
     notice: str | None = Field(description="what would not be on a GPU")
