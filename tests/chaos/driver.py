@@ -27,6 +27,8 @@ from tests.e2e.serving import serving_environment
 from tests.fakes.stage import Behaviour, write_engine
 from tests.gguf_files import write_llama
 
+from synapse_engine.launch.base import server_id_of
+
 DEADLINE_SECONDS = 30.0
 SETTLE_SECONDS = 30.0
 NAMES = ("ash", "birch", "cedar", "elm", "fir", "hazel", "larch", "oak")
@@ -177,6 +179,7 @@ class Chaos:
                 {"tier": "powerful"},
                 {"tier": None},
                 {"settings": {"ctx_size": self.random.choice((256, 512, 1024))}},
+                {"settings": {"replicas": self.random.choice((None, 2, 3))}},
                 {"port": None},
             )
         )
@@ -278,7 +281,7 @@ class Chaos:
             if choices[model["model_id"]].get("enabled", False) != model["enabled"]:
                 return f"{model['model_id']} is saved otherwise than it is shown"
         journal = {path.stem for path in (self.data / "journal").glob("*.json")}
-        alive = {server["model_id"] for server in servers if server["pid"]}
+        alive = {server_id_of(server["model_id"], server["replica"]) for server in servers if server["pid"]}
         if journal != alive:
             return f"the journal holds {journal}, and {alive} run"
         return None
