@@ -29,6 +29,7 @@ from synapse_engine.errors import AddressInUse, CouldNotSave, EngineNotFound
 from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.journal import Journal
+from synapse_engine.fleet.kept import KeptCaches
 from synapse_engine.fleet.life import Limits
 from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.restarts import RestartLimits
@@ -141,6 +142,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             ),
             RestartLimits(settings.restart_max, settings.restart_window_seconds),
             Paces(folder.loading),
+            KeptCaches(folder.prompt_caches, session),
             port_range=range(settings.port_range_start, settings.port_range_end + 1),
             start_concurrency=min(settings.start_concurrency, places_to_load(os.cpu_count() or 1)),
             memory_limit_bytes=settings.memory_limit_bytes,

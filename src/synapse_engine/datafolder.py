@@ -35,6 +35,7 @@ class DataFolder:
         self.registry = root / "model_registry.json"
         self.logs = root / "logs"
         self.journal = root / "journal"
+        self.prompt_caches = root / "prompt_caches"
         self.loading = root / "loading.json"
         self.store = root / "synapse.db"
         self.spool = root / "spool"

@@ -154,7 +154,9 @@ class Server:
         if self.behaviour.get("answers_when_told") and not self.await_step(connection):
             return
         asked = json.loads(body or b"{}")
-        if path.partition("?")[0] == "/v1/models":
+        if path.startswith("/slots/"):
+            self.keep(connection, path, asked["filename"])
+        elif path.partition("?")[0] == "/v1/models":
             send_json(connection, 200, {"object": "list", "data": [{"id": self.options["--alias"]}]})
         elif path.partition("?")[0] == "/props":
             send_json(
@@ -169,6 +171,19 @@ class Server:
         else:
             said = {"role": "assistant", "content": f"{self.options['--alias']} at your service"}
             send_json(connection, 200, {"choices": [{"message": said}], "asked": asked, **USAGE})
+
+    def keep(self, connection: socket.socket, path: str, name: str) -> None:
+        """Save a slot's tokens to a file, or read them back."""
+        file_name = os.path.join(self.options["--slot-save-path"], name)
+        tokens = self.behaviour.get("cached_tokens", 0)
+        if path.endswith("?action=save"):
+            with open(file_name, "w") as file:
+                file.write("x" * tokens)
+            send_json(connection, 200, {"n_saved": tokens})
+        elif self.behaviour.get("ignores_restore"):
+            send_json(connection, 200, {"n_restored": 0})
+        else:
+            send_json(connection, 200, {"n_restored": os.path.getsize(file_name)})
 
     def stream(self, connection: socket.socket) -> None:
         connection.sendall(

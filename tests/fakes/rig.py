@@ -21,6 +21,7 @@ from synapse_engine.catalog.model import Model, Tier
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.journal import Journal
+from synapse_engine.fleet.kept import KeptCaches
 from synapse_engine.fleet.life import Limits
 from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.restarts import RestartLimits
@@ -123,6 +124,7 @@ async def open_rig(
             limits,
             restart_limits,
             Paces(folder / "loading.json"),
+            KeptCaches(folder / "prompt_caches", session),
             port_range=ports,
             start_concurrency=start_concurrency,
             memory_limit_bytes=memory_limit_bytes,

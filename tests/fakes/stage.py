@@ -36,6 +36,7 @@ class Behaviour:
     hands_over_to: the Unix socket where others take every connection over that is not a health check.
     events: a stream's, in place of counted words. reply: what it answers where it does not stream, or
     where the status is another than 200.
+    cached_tokens: of each slot's prompt cache.
     """
 
     log: list[str] = field(default_factory=list)
@@ -47,6 +48,8 @@ class Behaviour:
     leaves_a_child: bool = False
     chunks: int = 3
     pace_seconds: float = 0.0
+    cached_tokens: int = 0
+    ignores_restore: bool = False
     slot_tokens: int = 4096
     hands_over_to: str | None = None
     events: list[dict[str, Any]] | None = None

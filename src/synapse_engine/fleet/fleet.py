@@ -23,6 +23,7 @@ from synapse_engine.fleet.budget import Budget
 from synapse_engine.fleet.edits import is_restart_required, replicas_of
 from synapse_engine.fleet.idle import IdleStops
 from synapse_engine.fleet.journal import Journal, Record
+from synapse_engine.fleet.kept import KeptCaches
 from synapse_engine.fleet.leases import Lease
 from synapse_engine.fleet.life import Ask, Attempt, Limits, Started, Stopped, first_of
 from synapse_engine.fleet.loading import Paces
@@ -30,8 +31,9 @@ from synapse_engine.fleet.outcomes import Outcome, gather_outcomes, gather_stops
 from synapse_engine.fleet.preparation import Preparation
 from synapse_engine.fleet.replicas import Busy, choose_replica, choose_speaker
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy
-from synapse_engine.fleet.server import Server, Surroundings, Turn
+from synapse_engine.fleet.server import Server, Turn
 from synapse_engine.fleet.state import State
+from synapse_engine.fleet.surroundings import Surroundings
 from synapse_engine.fleet.turns import Turns, start_order
 from synapse_engine.launch.base import Command, Launcher, LogChunk, Process, server_id_of
 from synapse_engine.launch.command import launch_settings
@@ -58,6 +60,7 @@ class Fleet:
         limits: Limits,
         restart_limits: RestartLimits,
         paces: Paces,
+        kept_caches: KeptCaches,
         *,
         port_range: range,
         start_concurrency: int,
@@ -71,7 +74,7 @@ class Fleet:
         self._launcher = launcher
         self._on_change = on_change
         self._surroundings = Surroundings(
-            launcher, session, journal, limits, restart_limits, paces, self._has_changed, clock
+            launcher, session, journal, limits, restart_limits, paces, kept_caches, self._has_changed, clock
         )
         self._servers: dict[str, Server] = {}
         self._models: dict[str, list[Server]] = {}
@@ -79,7 +82,12 @@ class Fleet:
             registry, launcher, engines, self._servers, memory_limit_bytes, may_evict, self._bring_back
         )
         self._preparation = Preparation(
-            registry, engines, self.budget.admission, port_range=port_range, is_active=self._is_active
+            registry,
+            engines,
+            self.budget.admission,
+            kept_caches,
+            port_range=port_range,
+            is_active=self._is_active,
         )
         self.idle_stops = IdleStops(registry, self._models.values, self._unload, idle_stop_seconds)
         self._turns = Turns(start_concurrency)

@@ -95,6 +95,7 @@ class StopAsked(Exception):
 class Life:
     """What is wanted of one run (events that the owner's task watches) and what came of it (a future).
 
+    keeps_cache: the prompt cache is to be had when it comes up again, where that is wanted at all.
     ready: the port, or why there is none; a new future for every time that it comes up.
     """
 
@@ -105,6 +106,7 @@ class Life:
         self.hurry = asyncio.Event()
         self.start_asked = asyncio.Event()
         self.is_let_go = False
+        self.keeps_cache = False
         self.task: asyncio.Task[None] | None = None
 
     def renew(self) -> None:
@@ -128,7 +130,7 @@ class Life:
             if not task.cancelled():
                 task.exception()
 
-    async def unless_hurried(self, work: Awaitable[object], timeout_seconds: float) -> None:
+    async def unless_hurried(self, work: Awaitable[object], timeout_seconds: float | None = None) -> None:
         """Wait for the work, at most so long, and no longer than until a hurry is asked for."""
         await first_of(work, self.hurry.wait(), timeout_seconds=timeout_seconds)
 
@@ -136,9 +138,10 @@ class Life:
         """Wait so long, or until a start is asked for."""
         await first_of(self.start_asked.wait(), timeout_seconds=delay_seconds)
 
-    def stop(self, *, was_active: bool, now: bool) -> Coroutine[Any, Any, Stopped]:
+    def stop(self, *, was_active: bool, now: bool, keeps_cache: bool) -> Coroutine[Any, Any, Stopped]:
         """Ask for the stop, at once; what is given back is done when it has ended."""
         began = asyncio.get_running_loop().time()
+        self.keeps_cache = keeps_cache
         self.stop_asked.set()
         if now:
             self.hurry.set()
@@ -158,7 +161,7 @@ async def nothing_to_stop() -> Stopped:
     return Stopped(was_active=False, seconds=0.0)
 
 
-async def first_of(*works: Awaitable[object], timeout_seconds: float) -> None:
+async def first_of(*works: Awaitable[object], timeout_seconds: float | None) -> None:
     """Wait until one of the works is done or the time is up; cancel the rest."""
     tasks = {asyncio.ensure_future(work) for work in works}
     try:

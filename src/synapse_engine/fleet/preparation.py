@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,12 +16,15 @@ from synapse_engine.catalog.registry import Choices, Entry, Registry
 from synapse_engine.errors import InvalidChoice, ModelFileMissing, StartFailed
 from synapse_engine.fleet.admission import Admission, Terms
 from synapse_engine.fleet.cache import plan_slots
-from synapse_engine.fleet.demand import plan_demand
+from synapse_engine.fleet.demand import plan_demand, start_digest
+from synapse_engine.fleet.kept import KeptCaches, cache_name
 from synapse_engine.fleet.life import Attempt
 from synapse_engine.fleet.ports import Holding, plan_port
 from synapse_engine.launch.base import Command, server_id_of
 from synapse_engine.launch.command import build_command
-from synapse_engine.launch.engine import Engines
+from synapse_engine.launch.engine import Engine, Engines
+
+log = logging.getLogger(__name__)
 
 
 class Preparation:
@@ -30,6 +35,7 @@ class Preparation:
         registry: Registry,
         engines: Engines,
         admission: Admission,
+        kept_caches: KeptCaches,
         *,
         port_range: range,
         is_active: Callable[[str], bool],
@@ -39,6 +45,7 @@ class Preparation:
         self._engines = engines
         self._port_range = port_range
         self._admission = admission
+        self._kept_caches = kept_caches
         self._is_active = is_active
         self._clock = clock
         # Of further replicas; a model's first one keeps its port in the registry.
@@ -71,12 +78,13 @@ class Preparation:
         server_id = server_id_of(model_id, replica)
         demand = plan_demand(entry, engine, await self._admission.capacity())
         grant = await self._admission.admit(server_id, demand, terms, ran_out=attempt.ran_out)
+        kept_as = self._kept_as(server_id, entry, engine, grant.context_tokens)
         if replica == 1:
             port, port_is_pinned = await self._claim_port(model_id, attempt.strangers)
         else:
             port, port_is_pinned = await self._claim_further_port(server_id, attempt.strangers), False
         try:
-            return build_command(
+            command = build_command(
                 model_id,
                 model,
                 settings,
@@ -86,12 +94,32 @@ class Preparation:
                 api_key=secrets.token_urlsafe(24),
                 context_tokens=grant.context_tokens,
                 prompt_cache_bytes=grant.prompt_cache_bytes,
-                need=grant.need,
-                replica=replica,
-                slots=plan_slots(model, demand.options).sequences,
+                slot_save_path=str(self._kept_caches.folder) if kept_as else None,
             )
         except InvalidChoice as error:
             raise StartFailed(f"{error.error}. {error.detail}") from error
+        return replace(
+            command,
+            replica=replica,
+            slots=plan_slots(model, demand.options).sequences,
+            need=grant.need,
+            cache_name=kept_as,
+            cache_bytes=demand.estimate.kv_bytes + demand.estimate.state_bytes,
+        )
+
+    def _kept_as(self, server_id: str, entry: Entry, engine: Engine, context_tokens: int) -> str | None:
+        """What its prompt cache is kept as, where that is wanted and can be."""
+        if not entry.choices.settings.get("keep_prompt_cache"):
+            return None
+        if engine.flag("slot_save_path") is None:
+            log.warning("%s: %s cannot keep a prompt cache", server_id, engine.path)
+            return None
+        try:
+            self._kept_caches.make_folder()
+        except OSError as error:
+            log.warning("%s: its prompt cache cannot be kept: %s", server_id, error)
+            return None
+        return cache_name(server_id, f"{start_digest(entry)}-{context_tokens}")
 
     def _check_pin(self, entry: Entry) -> None:
         """Raises StartFailed, before anybody makes room, where another model runs on the pinned port."""

@@ -11,11 +11,9 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-
-import aiohttp
 
 from synapse_engine.errors import (
     NotRunning,
@@ -26,44 +24,30 @@ from synapse_engine.errors import (
     SynapseError,
 )
 from synapse_engine.fleet.degraded import find_degradation
-from synapse_engine.fleet.journal import Journal, Record
+from synapse_engine.fleet.journal import Record
 from synapse_engine.fleet.leases import Lease, Leases
 from synapse_engine.fleet.life import (
     Ask,
     Attempt,
     Failure,
     Life,
-    Limits,
     Started,
     StopAsked,
     Stopped,
     nothing_to_stop,
 )
-from synapse_engine.fleet.loading import Load, Paces
-from synapse_engine.fleet.restarts import RestartLimits, Restarts
+from synapse_engine.fleet.loading import Load
+from synapse_engine.fleet.restarts import Restarts
 from synapse_engine.fleet.state import Event, State, next_state
+from synapse_engine.fleet.surroundings import Surroundings
 from synapse_engine.fleet.watch import Watch
-from synapse_engine.launch.base import Command, Launcher, Process, server_id_of
+from synapse_engine.launch.base import Command, Process, server_id_of
 
 ADOPTION_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
 Turn = AbstractAsyncContextManager[object]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What every server of a fleet works with. on_change: told of every new state; clock: in seconds."""
-
-    launcher: Launcher
-    session: aiohttp.ClientSession
-    journal: Journal
-    limits: Limits
-    restart_limits: RestartLimits
-    paces: Paces
-    on_change: Callable[[Server], None]
-    clock: Callable[[], float] = time.monotonic
 
 
 class Server:
@@ -164,20 +148,24 @@ class Server:
         Running requests are let finish first, up to the drain limit; `now` kills at once.
         """
         self._stops += 1
-        stopped = await self.unload(now=now)
+        stopped = await self._begin_stop(now=now, keeps_cache=False)
         if self.state is State.FAILED:
             self._move(Event.STOP)
             self.failure = None
         return stopped
 
-    def unload(self, *, now: bool = False) -> Coroutine[Any, Any, Stopped]:
+    def unload(self) -> Coroutine[Any, Any, Stopped]:
         """Stop it for other reasons than a person's word: a start that waits for its end goes on.
 
         It is asked when this is called, so that no lease comes between the caller's look and the stop.
         """
+        return self._begin_stop(now=False, keeps_cache=True)
+
+    def _begin_stop(self, *, now: bool, keeps_cache: bool) -> Coroutine[Any, Any, Stopped]:
         if self._life is None:
             return nothing_to_stop()
-        return self._life.stop(was_active=self.state is not State.BACKOFF, now=now)
+        was_active = self.state is not State.BACKOFF
+        return self._life.stop(was_active=was_active, now=now, keeps_cache=keeps_cache)
 
     def adopt(self, record: Record, process: Process | None, ask: Ask) -> None:
         """Take over what an earlier run left: a process, or the news that it ended meanwhile (None)."""
@@ -325,6 +313,8 @@ class Server:
             if busy_port is None:
                 break
             attempt = replace(attempt, strangers=attempt.strangers | {busy_port})
+        assert self.process is not None and self.command is not None
+        await self._with.kept_caches.restore(self.process.url, self.command)
         self._now_ready(life)
 
     def _now_ready(self, life: Life) -> None:
@@ -393,12 +383,15 @@ class Server:
             self.process = None
 
     async def _wind_down(self, life: Life) -> None:
+        was_ready, command = self.state is State.READY, self.command
         self._move(Event.STOP)
         if not life.ready.done():
             life.ready.set_exception(StartCancelled(self.model_id))
-        if self.process is not None:
+        if self.process is not None and command is not None:
             self._with.journal.note(self.server_id, is_stopping=True)
             await life.unless_hurried(self.leases.until_idle(), self._with.limits.drain_seconds)
+            if life.keeps_cache and was_ready and not self.leases.held:
+                await life.unless_hurried(self._with.kept_caches.save(self.process.url, command))
             if not life.hurry.is_set():
                 self.process.terminate()
                 await life.unless_hurried(self.process.wait(), self._with.limits.stop_seconds)

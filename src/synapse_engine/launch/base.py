@@ -14,6 +14,8 @@ class Command:
     """What to run for one model.
 
     replica: which of the model's servers, from 1. slots: how many requests it works on at once.
+    cache_name: what the files of its prompt cache are named by, None where none is kept.
+    cache_bytes: how large that can be.
     argv: the whole command line; env: added to what it inherits.
     port: where it will listen on the launcher's host; port_is_pinned: a person chose it.
     api_key: what requests to the server must carry, made anew for each start.
@@ -33,6 +35,8 @@ class Command:
     need: Mapping[str, int] = field(default_factory=dict)
     replica: int = 1
     slots: int = 1
+    cache_name: str | None = None
+    cache_bytes: int = 0
 
     @property
     def server_id(self) -> str:

@@ -13,9 +13,10 @@ from synapse_engine.launch.engine import Engine, Flag
 
 # Ours, not llama-server's; the rest of a model's settings are its options under their long names.
 OWN_SETTINGS = frozenset(
-    "extra_args env engine devices idle_stop_seconds pinned replicas restart autostart variants".split()
+    "extra_args env engine devices idle_stop_seconds pinned replicas restart autostart variants"
+    " keep_prompt_cache".split()
 )
-SHAPES_COMMAND = frozenset(["extra_args", "env", "engine", "devices"])
+SHAPES_COMMAND = frozenset(["extra_args", "env", "engine", "devices", "keep_prompt_cache"])
 # Given by us; with the others the server answers where, or how, nobody asks it, or loads another model.
 RESERVED = frozenset(
     "host port model api_key alias api_key_file api_prefix ssl_key_file ssl_cert_file reuse_port"
@@ -129,9 +130,7 @@ def build_command(
     api_key: str,
     context_tokens: int = DEFAULT_CONTEXT_TOKENS,
     prompt_cache_bytes: int = 0,
-    need: Mapping[str, int] | None = None,
-    replica: int = 1,
-    slots: int = 1,
+    slot_save_path: str | None = None,
 ) -> Command:
     """The command line of one server. Defaults that this engine does not know are left out.
 
@@ -147,6 +146,8 @@ def build_command(
     )
     known = {name: value for name, value in defaults.items() if engine.flag(name) is not None}
     options = known | _device_options(settings) | chosen
+    if slot_save_path is not None:
+        options["slot_save_path"] = slot_save_path
     argv = [engine.path, "--model", model.path, "--host", "127.0.0.1", "--port", str(port)]
     argv += ["--alias", model_id]
     for name, value in options.items():
@@ -163,9 +164,6 @@ def build_command(
         api_key=api_key,
         weights_bytes=model.file_size_bytes,
         settings=launch_settings(settings),
-        need=need or {},
-        replica=replica,
-        slots=slots,
     )
 
 

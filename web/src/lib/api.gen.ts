@@ -1704,6 +1704,11 @@ export interface components {
              */
             replicas?: number | null;
             /**
+             * Keep Prompt Cache
+             * @description kept on the disk when it stops by itself, for when it comes up again
+             */
+            keep_prompt_cache?: boolean | null;
+            /**
              * Autostart
              * @description started when the control plane starts
              */

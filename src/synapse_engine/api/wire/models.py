@@ -41,6 +41,9 @@ class ModelSettings(BaseModel):
     replicas: Annotated[int, Field(ge=1, le=64)] | None = Field(
         None, description="how many servers of it share its requests"
     )
+    keep_prompt_cache: bool | None = Field(
+        None, description="kept on the disk when it stops by itself, for when it comes up again"
+    )
     autostart: bool | None = Field(None, description="started when the control plane starts")
     variants: list[Variant] | None = None
 
