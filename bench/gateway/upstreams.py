@@ -27,6 +27,8 @@ from synapse_engine.errors import EngineNotFound
 from synapse_engine.launch.engine import find_engine
 
 START_SECONDS = 60.0
+# As many as 256 requests at once are to go on to a server, and none is to wait for a slot.
+SLOTS = {"parallel": 64}
 # By the kind of load.
 MODEL_IDS = {"chat": "relay_1b_fast", "tokenize": "smollm2_135m_fast", "streams": "stream_1b_fast"}
 # Every contender would else wait for a thread of llama-server's, and that would be what is measured.
@@ -135,7 +137,7 @@ def write_chat(folder: Path, model: Path, cores: Cores) -> Upstream:
     answer = json.dumps(CHAT_ANSWER, separators=(",", ":"))
     (folder / "nginx.conf").write_text(NGINX.format(answer=answer))
     serve = SERVE_CHAT.format(folder=shlex.quote(str(folder)), cores=cores.load_list)
-    return Upstream("chat", model, _write_engine(folder / "chat-engine", serve), {})
+    return Upstream("chat", model, _write_engine(folder / "chat-engine", serve), SLOTS)
 
 
 def write_streams(folder: Path, model: Path, cores: Cores) -> Upstream:
@@ -143,7 +145,7 @@ def write_streams(folder: Path, model: Path, cores: Cores) -> Upstream:
     serve = SERVE_STREAMS.format(
         cores=cores.load_list, python=shlex.quote(sys.executable), script=shlex.quote(str(script))
     )
-    return Upstream("streams", model, _write_engine(folder / "stream-engine", serve), {})
+    return Upstream("streams", model, _write_engine(folder / "stream-engine", serve), SLOTS)
 
 
 def write_tokenize(folder: Path, model: Path, engine: str, cores: Cores) -> Upstream:
