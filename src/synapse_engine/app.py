@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import os
 import signal
@@ -267,10 +268,19 @@ async def _boot(services: Services) -> None:
         await _open_fleet(services)
         await _scan(services)
     await warm(services)
+    keep_what_is_here()
     entries = services.registry.entries.values()
     autostart = [entry.model_id for entry in entries if entry.choices.settings.get("autostart")]
     if autostart:
         await services.fleet.start_all(autostart, None)
+
+
+def keep_what_is_here() -> None:
+    """What is there by now stays: each collection would look through it, for 50 ms and more, while every
+    stream waits.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 async def _open_fleet(services: Services) -> None:
