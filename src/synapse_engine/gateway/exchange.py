@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,11 +17,12 @@ from synapse_engine.errors import SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.dialect import Dialect, error_body, error_event, error_headers
-from synapse_engine.gateway.endpoints import Endpoint, NamedBy, name_and_path, name_in_query
-from synapse_engine.gateway.headers import answer_headers, lines_of, request_head
+from synapse_engine.gateway.endpoints import NamedBy, name_and_path, name_in_query
+from synapse_engine.gateway.headers import lines_of
+from synapse_engine.gateway.heads import STATUS_LINES, AnswerHead, RequestHead
 from synapse_engine.gateway.line import Asker, Seat, Wish
 from synapse_engine.gateway.names import Target
-from synapse_engine.gateway.upstream import Connection, Fields, Headers
+from synapse_engine.gateway.upstream import Connection, request_head
 
 if TYPE_CHECKING:
     from synapse_engine.gateway.gateway import Gateway
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 # Until the fleet has noticed, at the latest, that a server has gone.
 CONNECT_AGAIN_SECONDS = (0.05, 0.2, 0.5, None)
 CHUNKS_END = b"0\r\n\r\n"
-PRIORITIES = {b"high": 0, b"normal": 1, b"low": 2}
-STATUS_LINES = {
-    status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
-}
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
 
 
@@ -61,28 +57,12 @@ class Exchange:
     _news: asyncio.Task[None] | None = None
     _leave_line: Callable[[], None] | None = None
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        client: GatewayProtocol,
-        endpoint: Endpoint,
-        method: bytes,
-        url: bytes,
-        headers: Headers,
-        fields: dict[bytes, bytes],
-        *,
-        keep_alive: bool,
-        is_old: bool,
-    ) -> None:
-        self.keep_alive = keep_alive
+    def __init__(self, gateway: Gateway, client: GatewayProtocol, head: RequestHead) -> None:
+        self.keep_alive = head.keep_alive
         self._gateway = gateway
         self._client = client
-        self._endpoint = endpoint
-        self._method = method
-        self._url = url
-        self._headers = headers
-        self._fields = fields
-        self._is_old = is_old
+        self._head = head
+        self._url = head.url
         self._body = Body(gateway.spool_folder, gateway.body_max_bytes)
         self._out: list[bytes] = []
 
@@ -91,15 +71,13 @@ class Exchange:
     def begin(self) -> None:
         """Its turn has come: every answer before it is written."""
         self._is_begun = True
+        head = self._head
         self._call = self._gateway.activity.begin(
-            self._url.partition(b"?")[0].decode("latin-1"),
-            self._endpoint.dialect,
-            self._client.name(self._fields),
-            self.cancel,
+            head.path, head.endpoint.dialect, self._client.name(head.fields), self.cancel
         )
         try:
-            self._gateway.check(self._fields)
-            if announced := self._fields.get(b"content-length"):
+            self._gateway.check(head.fields)
+            if announced := head.fields.get(b"content-length"):
                 self._gateway.check_size(int(announced))
         except SynapseError as error:
             self.refuse(error)
@@ -151,33 +129,30 @@ class Exchange:
 
     # Of the upstream connection: the answer.
 
-    def answer_begins(
-        self, status: int, reason: bytes, headers: Headers, fields: Fields, length: int | None
-    ) -> None:
-        self._call.status = status
+    def answer_begins(self, head: AnswerHead, length: int | None) -> None:
+        self._call.status = head.status
         self._call.stage = Stage.ANSWERING
         if self._has_head:
-            if status != 200:
-                self._call.error = f"The server answered {status}"
+            if head.status != 200:
+                self._call.error = f"The server answered {head.status}"
             return
         self._has_head = True
-        self._is_stream = b"event-stream" in fields.get(b"content-type", b"")
+        self._is_stream = head.is_stream
         out = self._out
-        out.append(STATUS_LINES.get(status) or b"HTTP/1.1 %d %s\r\n" % (status, reason))
-        out.append(answer_headers(headers, fields))
+        out.append(head.lines)
         out.append(self._common_headers())
         self._has_length = length is not None
         if length is not None:
-            if length or status not in (204, 304):
+            if length or head.status not in (204, 304):
                 out.append(b"content-length: %d\r\n" % length)
-        elif self._is_old:
+        elif self._head.is_old:
             self.keep_alive = False
         else:
             self._is_chunked = True
             out.append(b"transfer-encoding: chunked\r\n")
         if not self.keep_alive:
             out.append(b"connection: close\r\n")
-        elif self._is_old:
+        elif self._head.is_old:
             out.append(b"connection: keep-alive\r\n")
         out.append(b"\r\n")
 
@@ -232,7 +207,7 @@ class Exchange:
             self._send(seat)
 
     def _read_target(self) -> Target:
-        named_by, call = self._endpoint.named_by, self._call
+        named_by, call = self._head.endpoint.named_by, self._call
         call.bytes_in = self._body.size
         if named_by is NamedBy.BODY:
             asked = self._body.asked()
@@ -242,14 +217,14 @@ class Exchange:
         else:
             name, self._url = name_and_path(self._url)
         call.asked = name or ""
-        target = self._gateway.names.find(name, self._body, self._endpoint.kind)
+        target = self._gateway.names.find(name, self._body, self._head.endpoint.kind)
         if target.changes is not None:
             self._body.replace(target.changes(self._body.whole(), self._url))
         return target
 
     def _wait(self, target: Target) -> None:
         """In line, until there is a seat or an error; a stream is told meanwhile how it stands."""
-        if self._call.is_stream and self._endpoint.dialect in (Dialect.OPENAI, Dialect.ANTHROPIC):
+        if self._call.is_stream and self._head.endpoint.dialect in (Dialect.OPENAI, Dialect.ANTHROPIC):
             self._news = asyncio.create_task(self._tell_news(target), name="news of a wait")
         try:
             wish = Wish(target, self._asker(), self._is_seated, self.refuse)
@@ -297,17 +272,18 @@ class Exchange:
 
     def _ask(self, connection: Connection, seat: Seat) -> None:
         self._upstream = connection
-        head = request_head(self._method, seat.place, self._url, self._headers, self._fields, self._body.size)
-        connection.ask(self, head, self._body, expects_no_body=self._method == b"HEAD")
+        method = self._head.method
+        head = request_head(method, seat.place, self._url, self._head.lines, self._body.size)
+        connection.ask(self, head, self._body, expects_no_body=method == b"HEAD")
         if self._client.flow.write_paused:
             connection.pause()
 
     async def _tell_news(self, target: Target) -> None:
         """While the model loads, a client that asked for a stream is told so; its answer has then begun."""
-        async for line in self._gateway.news.tell(target, self._endpoint.dialect):
+        async for line in self._gateway.news.tell(target, self._head.endpoint.dialect):
             if not self._has_head:
                 self._has_head = self._is_stream = True
-                self._is_chunked = not self._is_old
+                self._is_chunked = not self._head.is_old
                 self.keep_alive = self.keep_alive and self._is_chunked
                 framing = b"transfer-encoding: chunked\r\n" if self._is_chunked else b""
                 close = b"" if self.keep_alive else b"connection: close\r\n"
@@ -320,12 +296,12 @@ class Exchange:
         if self.response_complete:
             return
         self._call.error = str(error)
-        dialect = self._endpoint.dialect
+        dialect = self._head.endpoint.dialect
         if not self._has_head:
             self._call.status = error.status
             self.keep_alive = self.keep_alive and self._is_asked
             self._out = [
-                plain_answer(dialect, error, (), self._common_headers(), self.keep_alive, self._method)
+                plain_answer(dialect, error, (), self._common_headers(), self.keep_alive, self._head.method)
             ]
             self._write()
             self._finish(outcome)
@@ -367,12 +343,11 @@ class Exchange:
             self._client.transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     def _asker(self) -> Asker:
-        priority = PRIORITIES.get(self._fields.get(b"x-synapse-priority", b""), 1)
-        return Asker(self._call.client, priority)
+        return Asker(self._call.client, self._head.priority)
 
     def _common_headers(self) -> bytes:
         default = self._client.server_state.default_headers
-        return self._gateway.common_headers(default, self._fields.get(b"origin"))
+        return self._gateway.common_headers(default, self._head.fields.get(b"origin"))
 
 
 def plain_answer(

@@ -12,9 +12,10 @@ FRAMING = (b"content-length", b"transfer-encoding")
 VERSIONS = ("1.0", "1.1")
 
 Headers = list[tuple[bytes, bytes]]
+Fields = dict[bytes, bytes]
 
 
-def check_head(version: str, target: bytes, headers: Headers, fields: dict[bytes, bytes]) -> bytes:
+def check_head(version: str, target: bytes, headers: Headers, fields: Fields) -> bytes:
     """The target's path and query; fields: the headers by name. Raises BadRequest."""
     if version not in VERSIONS:
         raise _refusal(f"This address speaks HTTP/1.1 and not HTTP/{version}.")

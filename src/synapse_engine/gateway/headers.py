@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from synapse_engine.gateway.upstream import Fields, Headers, Place
+from synapse_engine.gateway.framing import Fields, Headers
 
 # RFC 9110, 7.6.1: these belong to one connection, not to the message.
 HOP_BY_HOP = frozenset(
@@ -24,26 +24,20 @@ NOT_RETURNED = HOP_BY_HOP | frozenset(
     b" access-control-max-age".split()
 )
 OF_THE_CONNECTION = frozenset([b"keep-alive", b"close", b""])
-WITH_BODY = frozenset([b"POST", b"PUT", b"PATCH"])
 
 
-def request_head(
-    method: bytes, place: Place, url: bytes, headers: Headers, fields: Fields, body_bytes: int
-) -> bytes:
-    """A request's head as the server is sent it. fields: the headers by name, the last of each."""
-    lines = [b"%b %b%b HTTP/1.1\r\n" % (method, place.prefix, url), place.headers]
+def forwarded_headers(headers: Headers, fields: Fields) -> bytes:
+    """Those of a request that the server is told: lines, without what frames the body. fields: the headers by
+    name, the last of each.
+    """
     dropped = _with_named(NOT_FORWARDED, headers, fields)
-    lines += [b"%b: %b\r\n" % header for header in headers if header[0] not in dropped]
-    if body_bytes or method in WITH_BODY:
-        lines.append(b"content-length: %d\r\n" % body_bytes)
-    lines.append(b"\r\n")
-    return b"".join(lines)
+    return lines_of([header for header in headers if header[0] not in dropped])
 
 
 def answer_headers(headers: Headers, fields: Fields) -> bytes:
     """Those of an answer that the client is told: lines, without what frames the body."""
     dropped = _with_named(NOT_RETURNED, headers, fields)
-    return b"".join([b"%b: %b\r\n" % header for header in headers if header[0] not in dropped])
+    return lines_of([header for header in headers if header[0] not in dropped])
 
 
 def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -21,6 +21,7 @@ from synapse_engine.gateway.endpoints import find_endpoint
 from synapse_engine.gateway.exchange import Exchange, plain_answer
 from synapse_engine.gateway.framing import check_head, framing_lines
 from synapse_engine.gateway.gateway import Gateway
+from synapse_engine.gateway.heads import Repeated, RequestHead, find_repeated
 
 HEAD_BYTES = 1 << 16
 HEADERS = 100
@@ -62,6 +63,9 @@ class GatewayProtocol(HttpToolsProtocol):
         self._is_deaf = False
         self._refusal: SynapseError | None = None
         self._name: tuple[bytes, str] = b"", ""
+        # Of the last request, where it was relayed and the next one may be like it.
+        self._head: RequestHead | None = None
+        self._repeated: Repeated | None = None
 
     # Of the transport.
 
@@ -78,6 +82,9 @@ class GatewayProtocol(HttpToolsProtocol):
             self._hold(data)
             return
         self._unset_keepalive_if_required()
+        if self._is_asked_again(data):
+            return
+        is_next = self._is_whole
         self._chunk_bytes = len(data)
         self._unread_bytes += len(data)
         try:
@@ -88,6 +95,8 @@ class GatewayProtocol(HttpToolsProtocol):
         else:
             if self._stall is not None or not self._is_whole:
                 self._watch()
+            may_come_again = is_next and self._head is not None and self._head.may_come_again
+            self._repeated = find_repeated(data) if may_come_again else None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_stall()
@@ -146,17 +155,10 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         before = self.cycle
         keep_alive = self.parser.should_keep_alive()
-        exchange = self.cycle = Exchange(
-            self.gateway,
-            self,
-            endpoint,
-            method,
-            self.url,
-            headers,
-            fields,
-            keep_alive=keep_alive,
-            is_old=is_old,
+        self._head = RequestHead(
+            endpoint, method, self.url, headers, fields, keep_alive=keep_alive, is_old=is_old
         )
+        exchange = self.cycle = Exchange(self.gateway, self, self._head)
         if before is None or before.response_complete:
             self._start_asgi_task(exchange, None)
         else:
@@ -236,6 +238,19 @@ class GatewayProtocol(HttpToolsProtocol):
 
     # Its own.
 
+    def _is_asked_again(self, data: bytes) -> bool:
+        """Whether this is a whole request with the last one's head, in its turn; then it is on its way."""
+        if self._repeated is None or self._head is None or not self._is_whole:
+            return False
+        body = self._repeated.body_of(data)
+        if body is None:
+            return False
+        exchange = self.cycle = Exchange(self.gateway, self, self._head)
+        exchange.feed(body)
+        exchange.is_asked()
+        self._start_asgi_task(exchange, None)
+        return True
+
     def _refuse_body(self, error: SynapseError) -> None:
         """The head is good, and so the request may be under way or waiting for its turn."""
         cycle = self.cycle
@@ -293,6 +308,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _leave_to_uvicorn(self, headers: list[tuple[bytes, bytes]]) -> None:
         """What is not relayed: from here on as if it had been uvicorn's all along."""
+        self._head = None
         url, expects = self.url, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 
 from synapse_engine.errors import UpstreamFailed
 from synapse_engine.gateway.body import in_memory
-from synapse_engine.gateway.headers import request_head
-from synapse_engine.gateway.upstream import Connection, Fields, Headers, Place, Pool
+from synapse_engine.gateway.heads import AnswerHead
+from synapse_engine.gateway.upstream import Connection, Place, Pool, request_head
 
-JSON_HEADERS: Headers = [(b"content-type", b"application/json")]
+JSON_LINES = b"content-type: application/json\r\n"
 
 
 class Reply:
@@ -69,10 +69,8 @@ class Reply:
 
     # Of the connection.
 
-    def answer_begins(
-        self, status: int, reason: bytes, headers: Headers, fields: Fields, length: int | None
-    ) -> None:
-        self.status = status
+    def answer_begins(self, head: AnswerHead, length: int | None) -> None:
+        self.status = head.status
         self._news.set()
 
     def answer_goes_on(self, data: bytes) -> None:
@@ -97,7 +95,7 @@ class Reply:
 
     def _send(self, connection: Connection, method: bytes, path: bytes, body: bytes) -> None:
         self._connection = connection
-        head = request_head(method, self._place, path, JSON_HEADERS, {}, len(body))
+        head = request_head(method, self._place, path, JSON_LINES, len(body))
         connection.ask(self, head, in_memory(body), expects_no_body=False)
 
     async def _until_begun(self) -> None:

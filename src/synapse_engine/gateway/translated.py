@@ -18,8 +18,8 @@ from synapse_engine.errors import CallCancelled, ServerRefused, SynapseError, Up
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.dialect import Dialect, error_body, error_headers
-from synapse_engine.gateway.exchange import PRIORITIES
 from synapse_engine.gateway.gateway import Gateway
+from synapse_engine.gateway.heads import PRIORITIES
 from synapse_engine.gateway.lines import Asker, Seat
 from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.reply import Reply

@@ -14,6 +14,8 @@ import httptools
 
 from synapse_engine.errors import UpstreamFailed
 from synapse_engine.gateway.body import Body
+from synapse_engine.gateway.framing import Headers
+from synapse_engine.gateway.heads import AnswerHead, Repeated, find_repeated
 
 CONNECT_SECONDS = 5.0
 # llama-server closes an idle connection after 5 s; a request sent in that moment would be lost.
@@ -21,9 +23,7 @@ KEEP_SECONDS = 4.0
 HEAD_BYTES = 1 << 16
 LINE_BYTES = 4  # of a header, besides its name and its value
 TOO_LARGE = f"its head has more than {HEAD_BYTES} bytes"
-
-Headers = list[tuple[bytes, bytes]]
-Fields = dict[bytes, bytes]
+WITH_BODY = frozenset([b"POST", b"PUT", b"PATCH"])
 
 
 @dataclass(slots=True, eq=False)
@@ -49,14 +49,19 @@ def place_of(url: str, api_key: str) -> Place:
     return Place(parts.hostname, port, lines.encode("latin-1"))
 
 
+def request_head(method: bytes, place: Place, url: bytes, lines: bytes, body_bytes: int) -> bytes:
+    """A request's head as the server is sent it; lines: of the headers that it is told."""
+    length = b"content-length: %d\r\n" % body_bytes if body_bytes or method in WITH_BODY else b""
+    start = b"%b %b%b HTTP/1.1\r\n" % (method, place.prefix, url)
+    return b"%b%b%b%b\r\n" % (start, place.headers, lines, length)
+
+
 class Answering(Protocol):
     """Who has asked, and is told the answer as it comes."""
 
-    def answer_begins(
-        self, status: int, reason: bytes, headers: Headers, fields: Fields, length: int | None
-    ) -> None:
-        """fields: the headers by name, the last of each. length: of the body in bytes; None where only its
-        end will tell. To a HEAD it is what a GET's body would have, and nothing follows.
+    def answer_begins(self, head: AnswerHead, length: int | None) -> None:
+        """length: of the body in bytes; None where only its end will tell. To a HEAD it is what a GET's
+        body would have, and nothing follows.
         """
 
     def answer_goes_on(self, data: bytes) -> None: ...
@@ -94,6 +99,9 @@ class Connection(asyncio.Protocol):
         self._is_until_close = False
         self._is_complete = False
         self._is_clean = True
+        # Of the last answer, where the next one may be like it.
+        self._head: AnswerHead | None = None
+        self._repeated: Repeated | None = None
 
     # Of the asker.
 
@@ -148,7 +156,9 @@ class Connection(asyncio.Protocol):
         if asker is None:
             self._transport.abort()
             return
-        self._is_untouched = False
+        is_first, self._is_untouched = self._is_untouched, False
+        if is_first and self._is_answered_again(asker, data):
+            return
         if not self._has_begun:
             self._unread_bytes += len(data)
         try:
@@ -161,6 +171,7 @@ class Connection(asyncio.Protocol):
         if not self._has_begun and self._unread_bytes > HEAD_BYTES:
             self._break(f"Its answer is not HTTP: {TOO_LARGE}")
         elif self._is_complete:
+            self._repeated = find_repeated(data) if is_first and self._is_clean else None
             self._end(asker)
         else:
             asker.has_read()
@@ -203,7 +214,8 @@ class Connection(asyncio.Protocol):
         if self._expects_no_body or status in (204, 304):
             length = length or 0
         self._is_until_close = length is None and not is_chunked
-        self._asker.answer_begins(status, self._reason, self._headers, fields, length)
+        self._head = AnswerHead(status, self._reason, self._headers, fields)
+        self._asker.answer_begins(self._head, length)
         if self._expects_no_body:
             # The parser would wait for the body that such an answer describes and does not have.
             self._is_complete, self._is_clean = True, False
@@ -220,6 +232,18 @@ class Connection(asyncio.Protocol):
             self._is_clean = self._is_clean and self._parser.should_keep_alive() and self._pieces is None
 
     # Its own.
+
+    def _is_answered_again(self, asker: Answering, data: bytes) -> bool:
+        """Whether this is a whole answer with the last one's head; then that is done."""
+        if self._repeated is None or self._head is None or self._expects_no_body or self._pieces is not None:
+            return False
+        body = self._repeated.body_of(data)
+        if body is None:
+            return False
+        asker.answer_begins(self._head, len(body))
+        asker.answer_goes_on(body)
+        self._end(asker)
+        return True
 
     def _reset(self) -> None:
         self._reason = b""

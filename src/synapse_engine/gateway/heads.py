@@ -1,0 +1,102 @@
+"""Heads of messages: what is worked out of one, and whether the next one is the same again.
+
+On one connection a request's head is like the last one's but for its length, and so is an answer's. Where
+that is so, nothing of it is read or worked out twice.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+from synapse_engine.gateway.endpoints import Endpoint
+from synapse_engine.gateway.framing import Fields, Headers
+from synapse_engine.gateway.headers import answer_headers, forwarded_headers
+
+PRIORITIES = {b"high": 0, b"normal": 1, b"low": 2}
+STATUS_LINES = {
+    status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
+}
+# Headers by which a request is framed, or treated, in another way than by its length alone.
+NOT_REPEATED = frozenset([b"transfer-encoding", b"expect", b"upgrade"])
+LENGTH_DIGITS = 9
+
+_LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ?([0-9]{1,%d})\r\n" % LENGTH_DIGITS)
+
+
+class RequestHead:
+    """A request's, as it was read. lines: of its headers, those that the server is told."""
+
+    __slots__ = ("endpoint", "fields", "is_old", "keep_alive", "lines", "method", "path", "priority", "url")
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        method: bytes,
+        url: bytes,
+        headers: Headers,
+        fields: Fields,
+        *,
+        keep_alive: bool,
+        is_old: bool,
+    ) -> None:
+        self.endpoint = endpoint
+        self.method = method
+        self.url = url
+        self.fields = fields
+        self.keep_alive = keep_alive
+        self.is_old = is_old
+        self.path = url.partition(b"?")[0].decode("latin-1")
+        self.lines = forwarded_headers(headers, fields)
+        self.priority = PRIORITIES.get(fields.get(b"x-synapse-priority", b""), 1)
+
+    @property
+    def may_come_again(self) -> bool:
+        """Whether its length is all that a request with the same head can differ in."""
+        return self.keep_alive and not self.is_old and NOT_REPEATED.isdisjoint(self.fields)
+
+
+class AnswerHead:
+    """A server's, as it was read. lines: what the client is told of it, without what frames the body."""
+
+    __slots__ = ("is_stream", "lines", "status")
+
+    def __init__(self, status: int, reason: bytes, headers: Headers, fields: Fields) -> None:
+        self.status = status
+        status_line = STATUS_LINES.get(status) or b"HTTP/1.1 %d %b\r\n" % (status, reason)
+        self.lines = status_line + answer_headers(headers, fields)
+        self.is_stream = b"event-stream" in fields.get(b"content-type", b"")
+
+
+class Repeated:
+    """The bytes of a head, but for the digits of its length."""
+
+    __slots__ = ("_after", "_before")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        self._before = before
+        self._after = after
+
+    def body_of(self, data: bytes) -> bytes | None:
+        """The body where this is one whole message with that head, and nothing else; else None."""
+        before = self._before
+        if not data.startswith(before):
+            return None
+        end = data.find(b"\r", len(before), len(before) + LENGTH_DIGITS + 1)
+        digits = data[len(before) : end]
+        if end < 0 or not digits.isdigit() or not data.startswith(self._after, end):
+            return None
+        start = end + len(self._after)
+        return data[start:] if len(data) - start == int(digits) else None
+
+
+def find_repeated(data: bytes) -> Repeated | None:
+    """Of one whole message with a length, its head; None for anything else.
+
+    Only once the parser has found the message right may it be used: this one looks at nothing but the length.
+    """
+    end = data.find(b"\r\n\r\n")
+    found = _LENGTH.search(data, 0, end + 2) if end > 0 else None
+    if found is None or len(data) - end - 4 != int(found[1]):
+        return None
+    return Repeated(data[: found.start(1)], data[found.end(1) : end + 4])
