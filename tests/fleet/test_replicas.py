@@ -193,6 +193,7 @@ async def test_one_dies_the_others_go_on_and_it_comes_back(
         await until(lambda: not rig.server("alpha").is_available)
         assert rig.fleet.state_of("alpha") is State.READY
         with rig.fleet.lease("alpha") as lease:
+            assert lease.server_id == "alpha#2"
             assert (lease.replica, lease.url) == (2, f"http://127.0.0.1:{second.port}")
         await rig.enter("alpha")
         await until(partial(are_ready, rig, 2))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from synapse_engine.launch.base import Command
+
 
 class Lease:
     """Permission to use a ready server, held until the last byte of the answer has left.
 
-    Attributes to read: url, api_key; replica, which of the model's servers it is, from 1.
+    Attributes to read: url, api_key, server_id; replica, which of the model's servers it is, from 1.
     """
 
-    def __init__(self, leases: Leases, url: str, api_key: str, replica: int) -> None:
+    def __init__(self, leases: Leases, url: str, command: Command) -> None:
         self.url = url
-        self.api_key = api_key
-        self.replica = replica
+        self.api_key = command.api_key
+        self.server_id = command.server_id
+        self.replica = command.replica
         self._leases = leases
 
     def __enter__(self) -> Lease:

@@ -197,7 +197,7 @@ class Server:
         if not self.is_available:
             raise NotRunning(self.model_id, self._unavailable_state())
         assert self.process is not None and self.command is not None
-        return Lease(self.leases, self.process.url, self.command.api_key, self.replica)
+        return Lease(self.leases, self.process.url, self.command)
 
     def _move(self, event: Event) -> None:
         before, self.state = self.state, next_state(self.state, event)
