@@ -46,7 +46,8 @@ def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 def _with_named(unwanted: frozenset[bytes], headers: Headers, fields: Fields) -> frozenset[bytes]:
     """With those that `Connection` names."""
-    if b"connection" not in fields:
+    names_none = fields.get(b"connection", b"").lower() in OF_THE_CONNECTION
+    if names_none and len(fields) == len(headers):
         return unwanted
     for name, value in headers:
         if name == b"connection":
