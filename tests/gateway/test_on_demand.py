@@ -13,7 +13,6 @@ from tests.fakes.rig import until
 from tests.fakes.stage import Behaviour, Stage
 
 from synapse_engine.gateway import news
-from synapse_engine.gateway.line import SEATS_PER_SLOT
 
 CHAT = "/v1/chat/completions"
 NAME = "Qwen-7B-Q4_K_M.gguf"
@@ -123,7 +122,7 @@ async def test_one_that_was_unloaded_comes_back(plane: ControlPlane) -> None:
 async def test_one_that_crashes_comes_back_for_who_waits(plane: ControlPlane) -> None:
     model_id = await enabled(plane, behaviour=Behaviour(answers_when_told=True))
     actor = await plane.start(model_id)
-    seats = SEATS_PER_SLOT * 4
+    seats = plane.services.gateway.lines.line(model_id).limit
     served = [chat(plane, model_id) for _ in range(seats)]
     await until(lambda: plane.services.fleet.servers[model_id].active_requests == seats)
     behind = chat(plane, model_id)
@@ -164,7 +163,7 @@ class TestTheQueue:
     async def test_a_busy_server_is_given_no_more_than_keeps_it_busy(self, plane: ControlPlane) -> None:
         model_id = await enabled(plane, behaviour=Behaviour(answers_when_told=True))
         actor = await plane.start(model_id)
-        seats = SEATS_PER_SLOT * 4
+        seats = plane.services.gateway.lines.line(model_id).limit
         asking = [chat(plane, model_id, n=n) for n in range(seats + 5)]
         await until(lambda: waiting(plane, model_id) == 5)
         assert plane.services.fleet.servers[model_id].active_requests == seats

@@ -22,6 +22,7 @@ from synapse_engine.gateway.headers import lines_of
 from synapse_engine.gateway.heads import STATUS_LINES, AnswerHead, RequestHead
 from synapse_engine.gateway.line import Asker, Seat, Wish
 from synapse_engine.gateway.names import Target
+from synapse_engine.gateway.question import prefix_of
 from synapse_engine.gateway.upstream import Connection, request_head
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ class Exchange:
             target = self._target = self._read_target()
             if len(target.model_ids) == 1:
                 self._call.model_id = target.model_ids[0]
-            seat = self._gateway.lines.seat_now(target)
+            seat = self._gateway.lines.seat_now(target, self._prefix(target))
         except SynapseError as error:
             self.refuse(error)
             return
@@ -342,8 +343,14 @@ class Exchange:
         if out and not self.disconnected:
             self._client.transport.write(out[0] if len(out) == 1 else b"".join(out))
 
+    def _prefix(self, target: Target) -> int | None:
+        """Of a conversation, where it matters which of several servers has seen it before."""
+        if not self._body.is_in_memory or not self._gateway.lines.has_replicas(target):
+            return None
+        return prefix_of(self._body.whole())
+
     def _asker(self) -> Asker:
-        return Asker(self._call.client, self._head.priority)
+        return Asker(self._call.client, self._head.priority, self._prefix(self._target))
 
     def _common_headers(self) -> bytes:
         default = self._client.server_state.default_headers

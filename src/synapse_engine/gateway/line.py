@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from synapse_engine.errors import NotRunning, SynapseError
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.leases import Lease
+from synapse_engine.fleet.state import State
 from synapse_engine.gateway.fairness import FairQueue, Ticket
 from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.upstream import Place, place_of
+from synapse_engine.launch.base import server_id_of
 
 SEATS_PER_SLOT = 4
-SLOTS = 4
 PLACES_KEPT = 64
 
 
@@ -56,7 +57,7 @@ class Seat:
         self.lease = lease
         self.place = place
         self.model_id = line.model_id
-        self.server_id = line.model_id
+        self.server_id = server_id_of(line.model_id, lease.replica)
         self.variant = variant
         self.load_seconds = 0.0
 
@@ -84,6 +85,7 @@ class Wish:
 class Line:
     """Those who wait for one model and those who are served by it.
 
+    limit: how many are served at a time. replicas: how many of its servers are ready.
     is_held_back: nobody new is seated, so that the model becomes idle and can make room for another.
     came_up_at, wanted_since: of the monotonic clock; since when it is ready, and since when it is being
     brought up for those who wait.
@@ -93,6 +95,8 @@ class Line:
         self.model_id = model_id
         self.waiting: FairQueue[Wish] = FairQueue()
         self.in_flight = 0
+        self.limit = 0
+        self.replicas = 0
         self.is_held_back = False
         self.came_up_at = 0.0
         self.wanted_since: float | None = None
@@ -101,10 +105,6 @@ class Line:
         self._places: dict[str, Place] = {}
         self._deserted = asyncio.Event()
 
-    @property
-    def limit(self) -> int:
-        return SEATS_PER_SLOT * SLOTS
-
     def view(self) -> LineView:
         oldest = self.waiting.oldest
         waited = time.monotonic() - oldest.since if oldest else 0.0
@@ -112,12 +112,18 @@ class Line:
             self.model_id, len(self.waiting), self.in_flight, self.limit, waited, self.is_held_back
         )
 
-    def sit_down(self, target: Target) -> Seat | None:
+    def measure(self) -> None:
+        """A server of the model has changed: how many are ready, and how much they take."""
+        ready = [server for server in self._fleet.servers_of(self.model_id) if server.state is State.READY]
+        self.replicas = len(ready)
+        self.limit = SEATS_PER_SLOT * sum(server.slots for server in ready)
+
+    def sit_down(self, target: Target, prefix: int | None) -> Seat | None:
         """A seat, if there is one at once. Raises Booting."""
-        if self.is_held_back or self.in_flight >= self.limit:
+        if self.is_held_back or (self.in_flight and self.in_flight >= self.limit):
             return None
         try:
-            lease = self._fleet.lease(self.model_id)
+            lease = self._fleet.lease(self.model_id, prefix)
         except NotRunning:
             return None
         lease.__enter__()
@@ -147,7 +153,7 @@ class Line:
         while (ticket := self.waiting.peek(time.monotonic())) is not None:
             wish = ticket.what
             try:
-                seat = self.sit_down(wish.target)
+                seat = self.sit_down(wish.target, wish.asker.prefix)
             except SynapseError as error:
                 self.fail(error)
                 return

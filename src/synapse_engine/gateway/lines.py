@@ -62,17 +62,22 @@ class Lines:
     def follow(self, server: Server) -> None:
         """A server's new state: who waits for it is seated, or it comes back for them."""
         line = self.line(server.model_id)
+        line.measure()
         if server.state is State.READY:
             line.came_up_at = time.monotonic()
         if line.waiting and server.state in SETTLED:
             # Not from within the change itself, which others are still to hear of.
             asyncio.get_running_loop().call_soon(self.resume, line)
 
-    def seat_now(self, target: Target) -> Seat | None:
+    def has_replicas(self, target: Target) -> bool:
+        """Whether it matters which of several servers a conversation goes to."""
+        return any(self.line(model_id).replicas > 1 for model_id in target.model_ids)
+
+    def seat_now(self, target: Target, prefix: int | None = None) -> Seat | None:
         """A seat where there is one at once and nobody waits for it. Raises Booting."""
         model_ids = target.model_ids
         line = self.line(model_ids[0] if len(model_ids) == 1 else self._choose(target))
-        return None if line.waiting else line.sit_down(target)
+        return None if line.waiting else line.sit_down(target, prefix)
 
     def wait(self, wish: Wish) -> Callable[[], None]:
         """Stand in line, and have the model started where that may be done; answers how to leave the line.
@@ -120,10 +125,9 @@ class Lines:
         """
         if len(target.model_ids) == 1:
             return target.model_ids[0]
-        servers = self._fleet.servers
 
         def rank(model_id: str) -> tuple[int, int]:
-            state = servers[model_id].state if model_id in servers else State.STOPPED
+            state = self._fleet.state_of(model_id)
             line = self._by_model.get(model_id)
             if state is State.READY:
                 return 0, line.in_flight + len(line.waiting) if line else 0
@@ -141,8 +145,7 @@ class Lines:
 
     def check_may_start(self, line: Line) -> None:
         """Raises NotRunning where it neither runs nor comes, and no request may start it."""
-        server = self._fleet.servers.get(line.model_id)
-        state = server.state if server else State.STOPPED
+        state = self._fleet.state_of(line.model_id)
         if state not in (State.READY, State.STARTING, State.QUEUED):
             why_not = why_not_started(self._registry.get(line.model_id), self._on_demand)
             if why_not is not None:
@@ -159,7 +162,7 @@ class Lines:
             raise QueueFull(f"{in_all} wait in all, for several models.")
 
     def _what_for(self, line: Line) -> str:
-        server = self._fleet.servers.get(line.model_id)
-        if server is not None and server.state is State.READY:
+        state = self._fleet.state_of(line.model_id)
+        if state is State.READY:
             return f"It works on {line.in_flight} other requests"
-        return f"It is {server.state if server else State.STOPPED}"
+        return f"It is {state}"

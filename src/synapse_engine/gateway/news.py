@@ -42,7 +42,7 @@ class News:
             await asyncio.sleep(EVERY_SECONDS)
 
     def _describe(self, target: Target) -> str:
-        servers = [server for i in target.model_ids if (server := self._fleet.servers.get(i)) is not None]
+        servers = [server for i in target.model_ids if (server := self._fleet.server_of(i)) is not None]
         loading = next((server for server in servers if server.state is State.STARTING), None)
         return _progress(loading) if loading else f"waiting for {target.model_ids[0]}"
 

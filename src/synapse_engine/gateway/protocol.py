@@ -62,8 +62,6 @@ class GatewayProtocol(HttpToolsProtocol):
         # Nothing is read any more; the refusal is told once all before it is answered.
         self._is_deaf = False
         self._refusal: SynapseError | None = None
-        self._idle: asyncio.TimerHandle | None = None
-        self._idle_since: float | None = None
         self._name: tuple[bytes, str] = b"", ""
         # Of the last request, where it was relayed and the next one may be like it.
         self._head: RequestHead | None = None
@@ -102,8 +100,6 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_stall()
-        if self._idle is not None:
-            self._idle.cancel()
         relayed, self._relayed = self._relayed, None
         if relayed is not None:
             relayed.client_left()
@@ -187,32 +183,7 @@ class GatewayProtocol(HttpToolsProtocol):
         else:
             super().on_message_complete()
 
-    # Of uvicorn's protocol: where it begins the next request of a connection, and waits for one.
-
-    def on_response_complete(self) -> None:
-        if self.pipeline:
-            super().on_response_complete()
-            return
-        self.server_state.total_requests += 1
-        if not self.transport.is_closing():
-            self.flow.resume_reading()
-            self._idle_since = self.loop.time()
-            if self._idle is None:
-                self._idle = self.loop.call_later(self.timeout_keep_alive, self._look_whether_idle)
-
-    def _unset_keepalive_if_required(self) -> None:
-        self._idle_since = None
-
-    def _look_whether_idle(self) -> None:
-        """One timer for many requests: most connections are used again long before it ends."""
-        self._idle = None
-        if self._idle_since is None or self.transport.is_closing():
-            return
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left <= 0:
-            self.transport.close()
-        else:
-            self._idle = self.loop.call_later(left, self._look_whether_idle)
+    # Of uvicorn's protocol, where it begins the next request of a connection.
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         if isinstance(cycle, Exchange):

@@ -1,10 +1,22 @@
-"""The question in a request's body, whichever endpoint it is for. Pure."""
+"""What is asked in a request's body, whichever endpoint it is for. Pure."""
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import msgspec
+
+# What a conversation is known by again: its system prompt and its first question.
+PREFIX_MESSAGES = 2
+PREFIX_BYTES = 2048
+
+
+class _Beginning(msgspec.Struct):
+    system: msgspec.Raw = msgspec.Raw()
+    messages: list[msgspec.Raw] = []
+    prompt: msgspec.Raw = msgspec.Raw()
+    input: msgspec.Raw = msgspec.Raw()
 
 
 class _Asking(msgspec.Struct):
@@ -25,6 +37,16 @@ def question_of(body: bytes) -> str:
         if isinstance(message, dict) and message.get("role") == "user":
             return _text(message.get("content"))
     return _text(asking.prompt or asking.input)
+
+
+def prefix_of(body: bytes) -> int | None:
+    """A number that is the same for all requests of a conversation; None where the body tells none."""
+    try:
+        beginning = msgspec.json.decode(body, type=_Beginning)
+    except msgspec.DecodeError:
+        return None
+    parts = [beginning.system, *beginning.messages[:PREFIX_MESSAGES], beginning.prompt, beginning.input]
+    return zlib.crc32(b"\0".join([bytes(part)[:PREFIX_BYTES] for part in parts]))
 
 
 def _text(content: object) -> str:

@@ -91,7 +91,8 @@ class Waking:
             await asyncio.sleep(self._residency_left(model_ids))
             with self._held_back(model_ids):
                 log.info("%s waits until %s are idle", line.model_id, ", ".join(model_ids))
-                await asyncio.gather(*(self._fleet.servers[i].leases.until_idle() for i in model_ids))
+                servers = [server for i in model_ids for server in self._fleet.servers_of(i)]
+                await asyncio.gather(*(server.leases.until_idle() for server in servers))
                 try:
                     await self._fleet.start(line.model_id, by_request=True)
                     return
