@@ -38,6 +38,12 @@ def line_of(rig: Rig) -> Lines:
     return waking.lines
 
 
+def follow_all(rig: Rig, lines: Lines) -> None:
+    """What the fleet tells of every change, in an application."""
+    for server in rig.fleet.servers.values():
+        lines.follow(server)
+
+
 async def add(rig: Rig, model_id: str, *, variants: Any = None, **facts: Any) -> str:
     """An enabled model; choices and facts by their names."""
     chosen = {name: facts.pop(name) for name in ("aliases", "held") if name in facts}
@@ -121,6 +127,7 @@ async def test_a_shared_alias_means_a_ready_one_the_least_busy(rig: Rig, names: 
     lines = line_of(rig)
     for model_id in ("b", "c"):
         await rig.fleet.start(model_id)
+    follow_all(rig, lines)
     taken = [lines.seat_now(target) for _ in range(3)]
     assert [seat and seat.model_id for seat in taken] == ["b", "c", "b"]
     for seat in taken:
@@ -180,6 +187,7 @@ async def test_of_a_tier_the_ready_ones_go_first_the_least_busy_before_the_best(
     lines = line_of(rig)
 
     def seated() -> Seat:
+        follow_all(rig, lines)
         seat = lines.seat_now(names.find("fast", NO_BODY))
         assert seat is not None
         return seat

@@ -43,7 +43,7 @@ async def made_bed(
             if key := settings.get("api_key"):
                 plane.http.headers["Authorization"] = f"Bearer {key}"
             behaviour = Behaviour(hands_over_to=str(upstream.path))
-            model_id = await plane.add("Qwen-7B-Q4_K_M.gguf", behaviour)
+            model_id = await plane.add("Qwen-7B-Q4_K_M.gguf", behaviour, llama__context_length=32_768)
             yield Bed(plane, model_id, await plane.start(model_id), upstream)
 
 
