@@ -61,6 +61,7 @@ async def test_a_conversation_goes_where_it_was(plane: ControlPlane) -> None:
 async def test_one_dies_and_the_other_goes_on(plane: ControlPlane) -> None:
     model_id, actors = await two_of(plane, Behaviour())
     actors[0].die(1)
+    await until(lambda: plane.services.gateway.lines.line(model_id).replicas == 1)
     answers = [await ask(plane, model_id, f"question {number}") for number in range(12)]
     assert {answer.status_code for answer in answers} == {200}
 
