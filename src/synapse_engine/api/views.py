@@ -12,7 +12,7 @@ from synapse_engine.api.wire.servers import FailedModel, ServerList, ServerOut
 from synapse_engine.catalog.registry import Choices, Entry
 from synapse_engine.errors import SynapseError
 from synapse_engine.fleet.budget import Plan
-from synapse_engine.fleet.cache import plan_slots
+from synapse_engine.fleet.cache import plan_slots, request_tokens
 from synapse_engine.fleet.degraded import explain_missing
 from synapse_engine.fleet.room import Space
 from synapse_engine.fleet.server import Server
@@ -200,7 +200,7 @@ def plan_out(plan: Plan) -> PlanOut:
         evicts=list(verdict.evicts),
         context_tokens=slots.context_tokens,
         slots=slots.sequences,
-        request_tokens=min(slots.cells, model.context_length or slots.cells),
+        request_tokens=request_tokens(model, options),
         settings=dict(options),
         is_measured=plan.demand.measured_bytes is not None,
         estimate=EstimateOut(

@@ -96,6 +96,15 @@ def plan_slots(model: Model, options: Mapping[str, Any]) -> Slots:
     return Slots(_padded(-(-context // streams)), streams, sequences, ubatch)
 
 
+def request_tokens(model: Model, options: Mapping[str, Any]) -> int:
+    """What one request may have, prompt and answer together.
+
+    llama-server gives no slot more than the model was trained for.
+    """
+    cells = plan_slots(model, options).cells
+    return min(cells, model.context_length or cells)
+
+
 def plan_cache(model: Model, options: Mapping[str, Any]) -> list[LayerCache]:
     """What each layer keeps, in order of the layers."""
     slots = plan_slots(model, options)

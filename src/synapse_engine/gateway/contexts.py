@@ -9,7 +9,7 @@ import msgspec
 
 from synapse_engine.catalog.registry import Entry
 from synapse_engine.errors import SynapseError, UpstreamFailed
-from synapse_engine.fleet.cache import plan_slots
+from synapse_engine.fleet.cache import request_tokens
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.leases import Lease
 from synapse_engine.gateway.reply import Reply
@@ -59,12 +59,9 @@ class Contexts:
 
     def _planned(self, entry: Entry) -> int | None:
         demand = self._fleet.budget.demand(entry)
-        trained = demand.model.context_length
-        if trained is None and "ctx_size" not in demand.options:
+        if demand.model.context_length is None and "ctx_size" not in demand.options:
             return None
-        cells = plan_slots(demand.model, demand.options).cells
-        # llama-server gives no slot more than the model was trained for.
-        return min(cells, trained or cells)
+        return request_tokens(demand.model, demand.options)
 
     async def _ask(self, lease: Lease) -> None:
         reply = Reply(self._pool, place_of(lease.url, lease.api_key))
