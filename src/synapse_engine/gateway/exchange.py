@@ -88,7 +88,7 @@ class Exchange:
         elif self._is_asked:
             self._go_on()
         elif self._client.expect_100_continue:
-            self._client.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def feed(self, data: bytes) -> None:
         if self.response_complete or self._problem is not None:
@@ -341,7 +341,7 @@ class Exchange:
     def _write(self) -> None:
         out, self._out = self._out, []
         if out and not self.disconnected:
-            self._client.transport.write(out[0] if len(out) == 1 else b"".join(out))
+            self._client.write(out[0] if len(out) == 1 else b"".join(out))
 
     def _prefix(self, target: Target) -> int | None:
         """Of a conversation, where it matters which of several servers has seen it before."""

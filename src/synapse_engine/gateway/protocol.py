@@ -202,7 +202,14 @@ class GatewayProtocol(HttpToolsProtocol):
             held, self._held = self._held, b""
             self.data_received(held)
 
+    def shutdown(self) -> None:
+        self.gateway.outbox.flush()
+        super().shutdown()
+
     # Of the exchange.
+
+    def write(self, data: bytes) -> None:
+        self.gateway.outbox.write(self.transport, data)
 
     def name(self, fields: dict[bytes, bytes]) -> str:
         """Whom fairness counts as one: an address and a program on it."""
@@ -221,6 +228,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def cut(self, *, has_no_length: bool) -> None:
         """End the connection in the midst of an answer. has_no_length: its end must not look orderly."""
+        self.gateway.outbox.flush()
         if has_no_length:
             self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, AT_ONCE)
         self.transport.close()
@@ -272,7 +280,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _tell_refusal(self, error: SynapseError) -> None:
         path = self.url.partition(b"?")[0].decode("latin-1")
-        self.transport.write(plain_answer(dialect_of(path), error, self.server_state.default_headers))
+        self.write(plain_answer(dialect_of(path), error, self.server_state.default_headers))
         self._close(linger=True)
 
     def _parse(self, data: bytes) -> None:
@@ -319,6 +327,7 @@ class GatewayProtocol(HttpToolsProtocol):
             self.flow.resume_reading()  # uvicorn has paused it; see _hold
 
     def _close(self, *, linger: bool) -> None:
+        self.gateway.outbox.flush()
         if not linger or self.transport.is_closing():
             self.transport.close()
             return

@@ -16,6 +16,7 @@ from synapse_engine.errors import UpstreamFailed
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.framing import Headers
 from synapse_engine.gateway.heads import AnswerHead, Repeated, find_repeated
+from synapse_engine.gateway.outbox import Outbox
 
 CONNECT_SECONDS = 5.0
 # llama-server closes an idle connection after 5 s; a request sent in that moment would be lost.
@@ -112,7 +113,7 @@ class Connection(asyncio.Protocol):
         self._is_untouched = True  # no byte of an answer has come
         self._reset()
         if body.is_in_memory:
-            self._transport.write(head + body.whole())
+            self._pool.outbox.write(self._transport, head + body.whole())
         else:
             self._transport.write(head)
             self._pieces = body.pieces()
@@ -281,9 +282,13 @@ class Connection(asyncio.Protocol):
 
 
 class Pool:
-    """Connections that wait for a request, by place; the one that came back last goes first."""
+    """Connections that wait for a request, by place; the one that came back last goes first.
 
-    def __init__(self) -> None:
+    Attribute to use: outbox, through which small requests leave.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
         self._idle: dict[Place, list[Connection]] = {}
         self._is_closed = False
 
