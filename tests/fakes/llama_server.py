@@ -153,6 +153,9 @@ class Server:
             return
         if self.behaviour.get("answers_when_told") and not self.await_step(connection):
             return
+        if status := self.behaviour.get("refuses"):
+            send_json(connection, status, {"error": {"message": "refused as told", "code": status}})
+            return
         asked = json.loads(body or b"{}")
         if path.startswith("/slots/"):
             self.keep(connection, path, asked["filename"])

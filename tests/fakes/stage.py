@@ -32,7 +32,8 @@ class Behaviour:
     """What a fake engine does with one model.
 
     log: printed at once; exit_code: ends with it at once. The rest waits for `Actor.tell`, or does what
-    its name says. pace_seconds: between the chunks of a stream. slot_tokens: the context of one slot.
+    its name says. pace_seconds: between the chunks of a stream. refuses: the status of its
+    every answer. slot_tokens: the context of one slot.
     hands_over_to: the Unix socket where others take every connection over that is not a health check.
     events: a stream's, in place of counted words. reply: what it answers where it does not stream, or
     where the status is another than 200.
@@ -47,6 +48,7 @@ class Behaviour:
     ignores_sigterm: bool = False
     leaves_a_child: bool = False
     chunks: int = 3
+    refuses: int | None = None
     pace_seconds: float = 0.0
     cached_tokens: int = 0
     ignores_restore: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,12 @@ class TestNews:
                         (await plane.enter(model_id)).die(1)
                     lines.append(line)
         assert '"code":"start_failed"' in lines[-2]
+
+    async def test_an_error_of_the_server_after_that_is_an_event_too(self, plane: ControlPlane) -> None:
+        model_id = await enabled(plane, behaviour=Behaviour(loads_when_told=True, refuses=400))
+        async with plane.http.stream("POST", CHAT, json={"model": model_id, "stream": True}) as response:
+            lines = response.aiter_lines()
+            assert (await anext(lines)).startswith(":")
+            (await plane.enter(model_id)).tell("ready")
+            rest = [line async for line in lines if line.startswith("data:")]
+        assert [json.loads(line.removeprefix("data:"))["error"]["code"] for line in rest] == [400]

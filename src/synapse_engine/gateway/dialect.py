@@ -70,9 +70,14 @@ def error_body(dialect: Dialect, error: SynapseError) -> dict[str, Any]:
 
 def error_event(dialect: Dialect, error: SynapseError, tail: bytes) -> bytes:
     """The same as an event, for a stream that has begun; tail: what it ended with, maybe within an event."""
-    data = msgspec.json.encode(error_body(dialect, error))
     end = b"" if not tail or tail.endswith(EVENT_ENDS) else b"\n\n"
-    return end + (b"event: error\n" if dialect is Dialect.ANTHROPIC else b"") + b"data: " + data + b"\n\n"
+    return end + event(dialect, msgspec.json.encode(error_body(dialect, error)))
+
+
+def event(dialect: Dialect, error_json: bytes) -> bytes:
+    """An error that is JSON already, as an event."""
+    name = b"event: error\n" if dialect is Dialect.ANTHROPIC else b""
+    return name + b"data: " + error_json.replace(b"\n", b" ") + b"\n\n"
 
 
 def error_headers(error: SynapseError) -> dict[str, str]:

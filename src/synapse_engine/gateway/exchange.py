@@ -16,7 +16,7 @@ import msgspec
 from synapse_engine.errors import SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.body import Body
-from synapse_engine.gateway.dialect import Dialect, error_body, error_event, error_headers
+from synapse_engine.gateway.dialect import Dialect, error_body, error_event, error_headers, event
 from synapse_engine.gateway.endpoints import NamedBy, name_and_path, name_in_query
 from synapse_engine.gateway.headers import lines_of
 from synapse_engine.gateway.heads import STATUS_LINES, AnswerHead, RequestHead
@@ -51,6 +51,7 @@ class Exchange:
     _is_chunked = False
     _has_length = False
     _is_stream = False
+    _is_late_error = False
     _has_retried = False
     _seat: Seat | None = None
     _upstream: Connection | None = None
@@ -134,8 +135,8 @@ class Exchange:
         self._call.status = head.status
         self._call.stage = Stage.ANSWERING
         if self._has_head:
-            if head.status != 200:
-                self._call.error = f"The server answered {head.status}"
+            # News of a wait have begun it as a stream, where an error can only be an event.
+            self._is_late_error = head.status >= 400
             return
         self._has_head = True
         self._is_stream = head.is_stream
@@ -164,10 +165,13 @@ class Exchange:
             call.head = data[:HEAD_BYTES]
         call.bytes_out += len(data)
         call.tail = data[-TAIL_BYTES:] if len(data) >= TAIL_BYTES else (call.tail + data)[-TAIL_BYTES:]
-        self._add(data)
+        if not self._is_late_error:
+            self._add(data)
 
     def answer_ends(self) -> None:
         self._upstream = None
+        if self._is_late_error:
+            self._add(event(self._head.endpoint.dialect, self._call.tail))
         if self._is_chunked:
             self._out.append(CHUNKS_END)
         self._write()

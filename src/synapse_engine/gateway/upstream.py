@@ -88,6 +88,7 @@ class Connection(asyncio.Protocol):
         self._pieces: Iterator[bytes] | None = None
         self._may_write = True
         self._is_kept = False
+        self._is_paused = False
         self._idle_since = 0.0
         self._expects_no_body = False
         self._reason = b""
@@ -121,9 +122,11 @@ class Connection(asyncio.Protocol):
 
     def pause(self) -> None:
         """The asker cannot take more for now."""
+        self._is_paused = True
         self._transport.pause_reading()
 
     def resume(self) -> None:
+        self._is_paused = False
         self._transport.resume_reading()
 
     def abort(self) -> None:
@@ -267,6 +270,8 @@ class Connection(asyncio.Protocol):
     def _end(self, asker: Answering) -> None:
         self._asker = None
         if self._is_clean:
+            if self._is_paused:
+                self.resume()  # what came last was read before the pause
             self._is_kept = True
             self._idle_since = time.monotonic()
             self._pool.keep(self._place, self)
