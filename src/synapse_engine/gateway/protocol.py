@@ -46,6 +46,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.url = b""
+        self._running: Any = None
         self._relayed: Exchange | None = None
         # Of the request that is being read. Unread is what came since the parser last had something to tell.
         self._has_head = True
@@ -90,6 +91,8 @@ class GatewayProtocol(HttpToolsProtocol):
         try:
             self._parse(data)
         except httptools.HttpParserError as error:
+            if self._is_deaf:
+                return
             reason = error.__context__ if isinstance(error.__context__, SynapseError) else None
             self.refuse(reason or BadRequest("The request is not HTTP", str(error)))
         else:
@@ -107,6 +110,9 @@ class GatewayProtocol(HttpToolsProtocol):
             if isinstance(waiting, Exchange):
                 waiting.client_left()
         self.pipeline.clear()
+        if self._running is not None:
+            self._running.disconnected = True  # uvicorn knows of the last one that was read alone
+            self._running.message_event.set()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -122,6 +128,8 @@ class GatewayProtocol(HttpToolsProtocol):
     # Of the parser.
 
     def on_message_begin(self) -> None:
+        if self._is_deaf:
+            raise BrokenPipeError  # what came at once with a request that was refused
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -186,6 +194,7 @@ class GatewayProtocol(HttpToolsProtocol):
     # Of uvicorn's protocol, where it begins the next request of a connection.
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
         if isinstance(cycle, Exchange):
             self._relayed = cycle
             cycle.begin()
@@ -194,10 +203,12 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.pipeline or not self.cycle.response_complete or self.transport.is_closing():
+        if self.pipeline or not self._running.response_complete or self.transport.is_closing():
             return
         if self._refusal is not None:
-            self._tell_refusal(self._refusal)
+            # Once only: the next of the pipeline may have ended within its beginning, and told it already.
+            refusal, self._refusal = self._refusal, None
+            self._tell_refusal(refusal)
         elif self._held:
             held, self._held = self._held, b""
             self.data_received(held)
@@ -240,9 +251,10 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._has_head and not self._is_whole:
             self._refuse_body(error)
             return
-        self._refusal = error
         if self.cycle is None or self.cycle.response_complete:
             self._tell_refusal(error)
+        else:
+            self._refusal = error
 
     # Its own.
 
