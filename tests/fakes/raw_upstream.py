@@ -122,6 +122,7 @@ class RawUpstream:
 async def _converse(connection: UpstreamConnection, handler: Handler) -> None:
     while not connection.is_closed:
         try:
+            await connection.wait()
             request = await connection.request()
         except Ended:
             return

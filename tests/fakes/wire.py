@@ -95,6 +95,11 @@ class Wire:
                     break
         return sent
 
+    async def wait(self) -> None:
+        """Until something comes, however long it takes."""
+        if not self._received:
+            await self._receive(patience_seconds=None)
+
     async def until(self, end: bytes) -> bytes:
         """Bytes up to and with that end."""
         while (at := self._received.find(end)) < 0:
@@ -189,10 +194,10 @@ class Wire:
             loop.remove_writer(self.socket)
         return True
 
-    async def _receive(self) -> None:
+    async def _receive(self, patience_seconds: float | None = PATIENCE_SECONDS) -> None:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(patience_seconds):
                 data = await loop.sock_recv(self.socket, RECEIVE_BYTES)
         except (ConnectionResetError, BrokenPipeError):
             raise Ended("reset", bytes(self._received)) from None

@@ -211,6 +211,35 @@ async def test_requests_of_every_kind_on_one_connection(
         route(bed, await client.answer())
 
 
+BEFORE = [
+    (relayed,),
+    (healthy,),
+    (relayed, unknown),
+    (unknown, relayed),
+    (healthy, relayed, healthy),
+    (listed, unknown),
+]
+SENSELESS = [
+    b"nonsense\r\n\r\n",
+    b"POST /v1/x HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    b"\x00" * 50,
+]
+
+
+@pytest.mark.parametrize("senseless", SENSELESS, ids=["nonsense", "lengths", "zeros"])
+@pytest.mark.parametrize("routes", BEFORE, ids=lambda routes: "-".join(route.__name__ for route in routes))
+async def test_what_makes_no_sense_is_refused_in_its_turn(
+    bed: Bed, routes: tuple[Check, ...], senseless: bytes
+) -> None:
+    bed.upstream.serve(echo)
+    client = bed.client()
+    await client.send(b"".join(ROUTES[route](bed) for route in routes) + senseless)
+    for route in routes:
+        route(bed, await client.answer())
+    assert (await client.answer()).status == 400
+    await assert_closed(client)
+
+
 async def test_the_page_among_relayed_requests(bed: Bed) -> None:
     bed.upstream.serve(echo)
     client = bed.client()

@@ -137,6 +137,14 @@ async def test_a_head_has_no_body(bed: Bed, case: str) -> None:
     assert (await client.answer()).json()["status"] == "ok"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_the_servers_health(bed: Bed, method: str) -> None:
+    """As everything else below its path."""
+    seen, answer = await bed.exchange(bed.get(KEY, path=f"{bed.folder}/health", method=method), OK)
+    assert (seen.method, seen.target) == (method, "/health")
+    assert (answer.status, answer.length) == (200, 2)
+
+
 async def test_a_body_after_all_is_not_passed_on(bed: Bed) -> None:
     client, connection, _ = await bed.ask(bed.get(KEY, method="HEAD"))
     await connection.send(OK)

@@ -92,6 +92,15 @@ async def test_no_http(bed: Bed, path: str, assert_shape: Shape) -> None:
     assert_shape(400, answer.json())
 
 
+async def test_ollamas_shape(bed: Bed) -> None:
+    client = bed.client()
+    await client.send(bed.head("Content-Length: x", path="/api/chat"))
+    answer = await client.answer()
+    assert answer.status == 400
+    assert list(answer.json()) == ["error"]
+    assert isinstance(answer.json()["error"], str)
+
+
 async def test_elsewhere_it_is_our_own_shape(bed: Bed) -> None:
     client = bed.client()
     await client.send(bed.head("Content-Length: x", path="/api/models/rescan"))

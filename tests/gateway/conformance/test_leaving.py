@@ -139,6 +139,20 @@ async def test_with_part_of_a_request_behind(bed: Bed, leave: Leave) -> None:
 
 
 @leaving
+async def test_with_others_before_and_behind(bed: Bed, leave: Leave) -> None:
+    """The application, too, is told of it, whichever of its answers it is at work on."""
+
+    async def never_answer(connection: UpstreamConnection, request: Request) -> None:
+        await connection.end()
+
+    bed.upstream.serve(never_answer)
+    for number in range(10):
+        client = bed.client()
+        await client.send(bed.get(path="/v1/models") * number + bed.post() + bed.get(path="/health") * 3)
+        leave(client)
+
+
+@leaving
 async def test_between_two_answers(bed: Bed, leave: Leave) -> None:
     client, connection, _ = await bed.ask(bed.post() + bed.post())
     await connection.send(OK)
