@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fakes.rig import Rig, open_rig
+from tests.fakes.rig import LIMITS, Rig, open_rig
 from tests.fakes.stage import Stage
 
 from synapse_engine.launch.engine import find_engine
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+PATIENT = replace(LIMITS, startup_seconds=60.0)
 
 RULES = " ".join(f"Rule {number} is that {number} comes after {number - 1}." for number in range(1, 25))
 
@@ -40,7 +43,7 @@ async def test_the_next_answer_finds_its_prompt_cached(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    async with open_rig(tmp_path, Path(find_engine(None, None)), stage, ports) as rig:
+    async with open_rig(tmp_path, Path(find_engine(None, None)), stage, ports, limits=PATIENT) as rig:
         rig.path("alpha").symlink_to(smollm2_path)
         await rig.add("alpha", size_bytes=smollm2_path.stat().st_size, context_length=16_384)
         for is_kept in (False, True):

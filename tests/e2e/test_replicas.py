@@ -6,17 +6,20 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.e2e.serving import Serving, serving, serving_environment
-from tests.fakes.rig import open_rig
+from tests.fakes.rig import LIMITS, open_rig
 from tests.fakes.stage import Stage
 
 from synapse_engine.launch.engine import find_engine
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+PATIENT = replace(LIMITS, startup_seconds=60.0)
 
 SMOLLM = "smollm2_135m_fast"
 BODY = {
@@ -77,7 +80,7 @@ async def test_the_slots_are_as_many_as_the_engine_says(
     tmp_path: Path, smollm2_path: Path, stage: Stage, ports: range
 ) -> None:
     engine = Path(find_engine(None, None))
-    async with open_rig(tmp_path, engine, stage, ports) as rig:
+    async with open_rig(tmp_path, engine, stage, ports, limits=PATIENT) as rig:
         rig.path("alpha").symlink_to(smollm2_path)
         await rig.add("alpha", size_bytes=smollm2_path.stat().st_size, context_length=8192)
         for settings, expected in (({}, 1), ({"parallel": 3}, 3), ({"ctx_size": 16_384}, 4)):
