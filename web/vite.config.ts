@@ -1,10 +1,11 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
+import { firstLoadBudget } from "./first-load.ts";
 
 const controlPlane = "http://127.0.0.1:8000";
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), firstLoadBudget("src/features/models/page.tsx")],
   build: {
     outDir: "../src/synapse_engine/_page",
     emptyOutDir: true,
@@ -23,7 +24,9 @@ export default defineConfig({
   },
   test: {
     environment: "happy-dom",
-    include: ["src/**/*.test.{ts,tsx}"],
+    include: ["src/**/*.test.{ts,tsx}", "*.test.ts"],
+    setupFiles: ["src/testing/setup.ts"],
+    testTimeout: 20_000,
     restoreMocks: true,
   },
 });

@@ -1,9 +1,10 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { KeyDialog } from "../features/system/key-dialog";
-import { ModelManagement } from "./model-management";
+import { App } from "./app";
+import "./tokens.css";
 import "./base.css";
+import "../components/button.css";
 
 // The control plane is on this machine or near: being "offline" says nothing about it, and polling is the retry.
 const client = new QueryClient({
@@ -18,8 +19,7 @@ if (place) {
   createRoot(place).render(
     <StrictMode>
       <QueryClientProvider client={client}>
-        <ModelManagement />
-        <KeyDialog />
+        <App />
       </QueryClientProvider>
     </StrictMode>,
   );

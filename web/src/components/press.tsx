@@ -1,5 +1,5 @@
 import type { ComponentProps } from "react";
-import "./press.css";
+import "./button.css";
 
 interface Props extends Omit<ComponentProps<"button">, "disabled" | "onClick"> {
   available: boolean;

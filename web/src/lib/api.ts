@@ -21,6 +21,8 @@ export type SkippedFile = Schemas["SkippedFile"];
 export type LogLines = Schemas["LogLines"];
 export type EngineOption = Schemas["EngineOption"];
 export type EngineChoice = Schemas["EngineChoice"];
+export type Plan = Schemas["PlanOut"];
+export type Device = Schemas["DeviceOut"];
 export type LastError = Schemas["LastError"];
 
 const serverPath = (modelId: string) => `/api/models/servers/${encodeURIComponent(modelId)}`;
@@ -34,10 +36,17 @@ export const api = {
    * Asks for a start and does not wait for it: a browser opens six connections to a host, and six
    * loading models would leave none for STOP. How it went is read from the registry.
    */
-  start: (modelId: string) =>
-    request<StartedServer>(`${serverPath(modelId)}/start?wait=false`, { method: "POST" }),
+  start: (modelId: string, force = false) =>
+    request<StartedServer>(`${serverPath(modelId)}/start?wait=false${force ? "&force=true" : ""}`, {
+      method: "POST",
+    }),
   stop: (modelId: string) => request<StoppedServer>(`${serverPath(modelId)}/stop`, { method: "POST" }),
-  startAll: () => request<StartedAll>("/api/models/servers/start-all", { method: "POST" }),
+  /** The given models, or all that are enabled. */
+  startAll: (modelIds?: string[]) =>
+    request<StartedAll>("/api/models/servers/start-all", {
+      method: "POST",
+      ...(modelIds ? { body: { model_ids: modelIds } } : {}),
+    }),
   stopAll: () => request<StoppedAll>("/api/models/servers/stop-all", { method: "POST" }),
   log: (modelId: string, signal?: AbortSignal) =>
     request<LogLines>(`${serverPath(modelId)}/logs?tail=200`, { signal }),
@@ -51,8 +60,12 @@ export const api = {
 
   edit: (modelId: string, edit: ModelEdit) =>
     request<Model>(`/api/models/${encodeURIComponent(modelId)}`, { method: "PATCH", body: edit }),
-  enable: (modelIds: string[]) =>
-    request<Enabled>("/api/models/enable", { method: "POST", body: { enabled: true, model_ids: modelIds } }),
+  enable: (enabled: boolean, modelIds: string[]) =>
+    request<Enabled>("/api/models/enable", { method: "POST", body: { enabled, model_ids: modelIds } }),
+  release: (modelId: string) =>
+    request<Model>(`/api/models/${encodeURIComponent(modelId)}/release`, { method: "POST" }),
+  plan: (modelId: string, signal?: AbortSignal) =>
+    request<Plan>(`/api/models/${encodeURIComponent(modelId)}/plan`, { signal }),
   rescan: () => request<Rescanned>("/api/models/rescan", { method: "POST" }),
 
   ask: (modelId: string, question: string, signal: AbortSignal) =>

@@ -20,7 +20,7 @@ export class Unreachable extends Error {
   }
 }
 
-const OFFLINE_MS = 3000;
+const OFFLINE_MS = 1000;
 
 /** When to look again after a failed look: soon; but not before there is a key, where one is wanted. */
 export function retryMs(failure: Error): number | false {

@@ -50,6 +50,11 @@ export class FakeControlPlane {
     return this.listeners.size;
   }
 
+  private get list() {
+    const running = this.servers.filter(({ status }) => status === "running");
+    return { servers: this.servers, total_running: running.length };
+  }
+
   private eventStream(): Response {
     let own: ReadableStreamDefaultController<Uint8Array>;
     const body = new ReadableStream<Uint8Array>({
@@ -81,7 +86,7 @@ export class FakeControlPlane {
 
   private read(route: string): Response {
     if (route === "GET /api/models/registry") return json(this.registry);
-    if (route === "GET /api/models/servers") return json({ servers: this.servers, total_running: 0 });
+    if (route === "GET /api/models/servers") return json(this.list);
     if (route === "GET /api/events" && this.isLive) return this.eventStream();
     if (route === "GET /api/system") return json(this.system);
     return refusal(404, `Nothing here: ${route}`, "");

@@ -2,7 +2,9 @@ import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-q
 import { useState } from "react";
 import { api, type Model, type ModelEdit } from "../../lib/api";
 import { ApiError } from "../../lib/http";
-import { announce, clearNote, noteOf, putNote } from "./notes";
+import { mutateOnce } from "../../lib/mutate";
+import { say } from "../../lib/toasts";
+import { clearNote, noteOf, putNote } from "./notes";
 
 // Actions ask; what came of it is read from the registry again. None writes a status.
 
@@ -12,46 +14,88 @@ function lookAgain(client: QueryClient): Promise<unknown> {
   return client.invalidateQueries({ queryKey: FLEET });
 }
 
+export const starting = (client: QueryClient, model: Model) => ({
+  mutationKey: FLEET,
+  mutationFn: ({ force = false }: { force?: boolean } = {}) => api.start(model.model_id, force),
+  onMutate: () => clearNote(model.model_id),
+  onSuccess: ({ status }: { status: string }) => {
+    if (status === "already_running") say(`${model.display_name} is already running`);
+  },
+  onError: (failure: Error) => fail(model, failure),
+  onSettled: () => lookAgain(client),
+});
+
+export const stopping = (client: QueryClient, model: Model) => ({
+  mutationKey: FLEET,
+  mutationFn: () => api.stop(model.model_id),
+  onMutate: () => clearNote(model.model_id),
+  onSuccess: ({ message, status }: { message: string; status: string }) => {
+    const run = () => mutateOnce(client, starting(client, model), {});
+    say(message, status === "stopped" ? { undo: { label: "START again", run } } : {});
+  },
+  onError: (failure: Error) => fail(model, failure),
+  onSettled: () => lookAgain(client),
+});
+
 export function useStart(model: Model) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationKey: FLEET,
-    mutationFn: () => api.start(model.model_id),
-    onMutate: () => clearNote(model.model_id),
-    onSuccess: ({ status }) => {
-      if (status === "already_running") announce(`${model.display_name} is already running`);
-    },
-    onError: (failure) => fail(model, failure),
-    onSettled: () => lookAgain(client),
-  });
+  return useMutation(starting(useQueryClient(), model));
 }
 
 export function useStop(model: Model) {
+  return useMutation(stopping(useQueryClient(), model));
+}
+
+/** Ends a hold: requests may start the model again. */
+export function useRelease(model: Model) {
   const client = useQueryClient();
   return useMutation({
-    mutationKey: FLEET,
-    mutationFn: () => api.stop(model.model_id),
-    onMutate: () => clearNote(model.model_id),
-    onSuccess: ({ message }) => announce(message),
-    onError: (failure) => fail(model, failure),
+    mutationFn: () => api.release(model.model_id),
+    onError: (failure: Error) => fail(model, failure),
     onSettled: () => lookAgain(client),
   });
 }
 
-/** A choice about one model. Its refusal is shown in the model's row, or `here`, by whoever asked. */
+/** A choice about one model, with a way back. Its refusal is shown in the model's row, or `here`, by whoever asked. */
+export const editing = (client: QueryClient, model: Model, refusedWhere: "row" | "here" = "row") => ({
+  mutationFn: (edit: ModelEdit) => api.edit(model.model_id, edit),
+  onMutate: () => clearNote(model.model_id),
+  onSuccess: ({ restart_required }: Model, edit: ModelEdit) => {
+    const run = () => mutateOnce(client, editing(client, model), wayBack(model, edit));
+    const rest = restart_required ? " It takes that up at its next start." : "";
+    say(`${editWords(model, edit)}${rest}`, {
+      name: `edit ${model.model_id}`,
+      undo: { label: "Undo", run },
+    });
+  },
+  onError: (failure: Error) => {
+    if (refusedWhere === "row") fail(model, failure);
+  },
+  onSettled: () => lookAgain(client),
+});
+
 export function useEdit(model: Model, refusedWhere: "row" | "here" = "row") {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (edit: ModelEdit) => api.edit(model.model_id, edit),
-    onMutate: () => clearNote(model.model_id),
-    onSuccess: ({ restart_required }) => {
-      if (restart_required) announce(`Saved. ${model.display_name} takes it up at its next start.`);
-    },
-    onError: (failure) => {
-      if (refusedWhere === "row") fail(model, failure);
-    },
-    onSettled: () => lookAgain(client),
-  });
+  return useMutation(editing(useQueryClient(), model, refusedWhere));
+}
+
+/** The edit that brings back what the model has now. */
+export function wayBack(model: Model, edit: ModelEdit): ModelEdit {
+  const back: ModelEdit = {};
+  if ("enabled" in edit) back.enabled = model.enabled;
+  if ("tier" in edit) back.tier = model.tier_is_override ? model.tier : null;
+  if ("port" in edit) back.port = model.port_is_pinned ? model.port : null;
+  if ("aliases" in edit) back.aliases = model.aliases;
+  if (edit.settings === null) back.settings = model.settings;
+  else if (edit.settings !== undefined) {
+    const names = Object.keys(edit.settings);
+    back.settings = Object.fromEntries(names.map((name) => [name, model.settings[name] ?? null]));
+  }
+  return back;
+}
+
+function editWords({ display_name }: Model, edit: ModelEdit): string {
+  if (edit.enabled !== undefined) return `${edit.enabled ? "Enabled" : "Disabled"} ${display_name}.`;
+  const name = edit.settings ? Object.keys(edit.settings).join(", ") : Object.keys(edit).join(", ");
+  return `Saved ${name} of ${display_name}.`;
 }
 
 /** One choice as a field has it: what was asked shows at once, what is known once the answer is there. */
@@ -69,69 +113,74 @@ export function useChoice<Key extends "enabled" | "tier" | "port">(
   return { shown: asked ? asked.value : known, choose };
 }
 
-export function useStartAll() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationKey: FLEET,
-    mutationFn: api.startAll,
-    onSuccess: (answer) => {
-      for (const { model_id, error, detail } of answer.failed) putNote(model_id, { error, detail });
-      const hint = answer.total === 0 ? ". Tick the models that should start, or ENABLE ALL." : "";
-      announce(answer.message + hint, answer.failed.length > 0);
-    },
-    onError: announceFailure,
-    onSettled: () => lookAgain(client),
-  });
+/** Starts the given models, or all that are enabled. */
+export const startingAll = (client: QueryClient) => ({
+  mutationKey: FLEET,
+  mutationFn: (modelIds: string[] | undefined) => api.startAll(modelIds),
+  onSuccess: (answer: Awaited<ReturnType<typeof api.startAll>>) => {
+    for (const { model_id, error, detail } of answer.failed) putNote(model_id, { error, detail });
+    const hint = answer.total === 0 ? ". Tick the models that should start, or ENABLE ALL." : "";
+    say(answer.message + hint, { tone: answer.failed.length > 0 ? "bad" : "calm", name: "start all" });
+  },
+  onError: sayFailure,
+  onSettled: () => lookAgain(client),
+});
+
+export const stoppingAll = (client: QueryClient, running: string[]) => ({
+  mutationKey: FLEET,
+  mutationFn: api.stopAll,
+  onSuccess: (answer: Awaited<ReturnType<typeof api.stopAll>>) => {
+    for (const { model_id, error, detail } of answer.failed) putNote(model_id, { error, detail });
+    const run = () => mutateOnce(client, startingAll(client), running);
+    say(answer.message, {
+      tone: answer.failed.length > 0 ? "bad" : "calm",
+      ...(running.length > 0 ? { undo: { label: "START them again", run } } : {}),
+    });
+  },
+  onError: sayFailure,
+  onSettled: () => lookAgain(client),
+});
+
+export const rescanning = (client: QueryClient) => ({
+  mutationKey: FLEET,
+  mutationFn: api.rescan,
+  onSuccess: ({ message, added, removed, changed }: Awaited<ReturnType<typeof api.rescan>>) =>
+    say(`${message}: ${added} new, ${removed} gone, ${changed} changed`),
+  onError: sayFailure,
+  onSettled: () => lookAgain(client),
+});
+
+interface Enabling {
+  enabled: boolean;
+  models: Model[];
+  /** What was left out, and why, as the end of a sentence. */
+  rest?: string;
 }
 
-export function useStopAll() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationKey: FLEET,
-    mutationFn: api.stopAll,
-    onSuccess: (answer) => {
-      for (const { model_id, error, detail } of answer.failed) putNote(model_id, { error, detail });
-      announce(answer.message, answer.failed.length > 0);
-    },
-    onError: announceFailure,
-    onSettled: () => lookAgain(client),
-  });
-}
-
-export function useRescan() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationKey: FLEET,
-    mutationFn: api.rescan,
-    onSuccess: ({ message, added, removed, changed }) =>
-      announce(`${message}: ${added} new, ${removed} gone, ${changed} changed`),
-    onError: announceFailure,
-    onSettled: () => lookAgain(client),
-  });
-}
-
-/** Enables the given models; `left` of them were left out because they cannot run here. */
-export function useEnableAll() {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: ({ modelIds }: { modelIds: string[]; left: number }) => api.enable(modelIds),
-    onSuccess: ({ message }, { left }) =>
-      announce(
-        left === 0 ? message : `${message}. ${left} left out: broken, missing or too large for this machine.`,
-      ),
-    onError: announceFailure,
-    onSettled: () => lookAgain(client),
-  });
-}
+/** Enables or disables the given models at once. */
+export const enabling = (client: QueryClient) => ({
+  mutationFn: ({ enabled, models }: Enabling) =>
+    api.enable(
+      enabled,
+      models.map(({ model_id }) => model_id),
+    ),
+  onSuccess: ({ message }: { message: string }, { enabled, models, rest = "" }: Enabling) => {
+    const changed = models.filter((model) => model.enabled !== enabled);
+    const run = () => mutateOnce(client, enabling(client), { enabled: !enabled, models: changed });
+    say(`${message}${rest}`, changed.length > 0 ? { undo: { label: "Undo", run } } : {});
+  },
+  onError: sayFailure,
+  onSettled: () => lookAgain(client),
+});
 
 function fail(model: Model, failure: unknown): void {
   const note = noteOf(failure);
   const cancelled = failure instanceof ApiError && failure.error === "Start cancelled";
   if (!cancelled) putNote(model.model_id, note);
-  announce(`${model.display_name}: ${note.error}`, !cancelled);
+  say(`${model.display_name}: ${note.error}`, { tone: cancelled ? "calm" : "bad" });
 }
 
-function announceFailure(failure: unknown): void {
+function sayFailure(failure: Error): void {
   const { error, detail } = noteOf(failure);
-  announce(detail ? `${error}: ${detail}` : error, true);
+  say(detail ? `${error}: ${detail}` : error, { tone: "bad" });
 }

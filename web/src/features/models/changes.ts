@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 import type { Model, Status } from "../../lib/api";
-import { announceNews } from "./notes";
+import { say } from "../../lib/toasts";
 
 /** Says what became of the servers, whoever started or stopped them. */
 export function useChangeAnnouncements(models: Model[] | undefined): void {
@@ -10,11 +10,8 @@ export function useChangeAnnouncements(models: Model[] | undefined): void {
     const changed = before.current === null ? [] : models.filter((model) => isNews(before.current, model));
     before.current = new Map(models.map((model) => [model.model_id, model.status]));
     const news = changed.map(newsOf);
-    if (news.length > 0)
-      announceNews(
-        news.join(". "),
-        changed.some((model) => model.status === "failed"),
-      );
+    const isBad = changed.some((model) => model.status === "failed");
+    if (news.length > 0) say(news.join(". "), { name: "news", tone: isBad ? "bad" : "calm" });
   }, [models]);
 }
 

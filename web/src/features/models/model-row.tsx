@@ -1,6 +1,7 @@
 import { memo, useId, useState } from "react";
 import type { Model, Server } from "../../lib/api";
 import { contextWords, sizeWords } from "../../lib/format";
+import { isLaunchable } from "../../lib/status";
 import { useStore } from "../../lib/store";
 import { useChoice } from "./actions";
 import { AskBox } from "./ask-box";
@@ -11,7 +12,6 @@ import { failureOf, notes } from "./notes";
 import { Panel } from "./panel";
 import { PortField } from "./port-field";
 import { RowActions } from "./row-actions";
-import { isLaunchable } from "./status";
 import { StatusWords } from "./status-words";
 import { TierSelect } from "./tier-select";
 

@@ -16,29 +16,6 @@ interface Notes {
 
 export const notes = createStore<Notes>({ answers: {}, dismissed: {} });
 
-/** The line that screen readers hear, and that everybody sees above the table. */
-export const announcement = createStore<{ text: string; bad: boolean; at: number }>({
-  text: "",
-  bad: false,
-  at: 0,
-});
-
-const FRESH_MS = 5000;
-
-/** What an action of this page was answered. */
-export function announce(text: string, bad = false): void {
-  announcement.set({ text, bad, at: Date.now() });
-}
-
-/** What became of servers. Joins an answer that has hardly been read yet. */
-export function announceNews(news: string, bad: boolean): void {
-  announcement.set((last) =>
-    Date.now() - last.at < FRESH_MS
-      ? { ...last, text: `${last.text} · ${news}`, bad: last.bad || bad }
-      : { text: news, bad, at: 0 },
-  );
-}
-
 export function putNote(modelId: string, note: Note): void {
   notes.set((all) => ({ ...all, answers: { ...all.answers, [modelId]: note } }));
 }

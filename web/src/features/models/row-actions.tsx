@@ -1,8 +1,8 @@
 import { Press } from "../../components/press";
 import type { Model } from "../../lib/api";
+import { canStart, canStop } from "../../lib/status";
 import { useStart, useStop } from "./actions";
 import type { Opened } from "./model-row";
-import { canStart, canStop } from "./status";
 
 interface ActionsProps {
   model: Model;

@@ -1,6 +1,6 @@
 import { Light } from "../../components/light";
 import type { Model, Server } from "../../lib/api";
-import { lightOf, statusNote } from "./status";
+import { lightOf, statusNote } from "../../lib/status";
 
 /** The status as a lamp and in words, and below it for how long or how far. */
 export function StatusWords({ model, server }: { model: Model; server: Server | undefined }) {

@@ -1,23 +1,24 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Press } from "../../components/press";
 import type { Model } from "../../lib/api";
-import { useStore } from "../../lib/store";
-import { useEnableAll, useRescan, useStartAll, useStopAll } from "./actions";
-import { announcement } from "./notes";
+import { enabling, rescanning, startingAll, stoppingAll } from "./actions";
+import { allThatFit } from "./fits";
 import "./toolbar.css";
 
 /** What is done to all models at once, and the line that says what came of it. */
-export function Toolbar({ models, fitting }: { models: Model[]; fitting: string[] }) {
-  const startAll = useStartAll();
-  const stopAll = useStopAll();
-  const rescan = useRescan();
-  const enableAll = useEnableAll();
-  const left = models.length - fitting.length;
+export function Toolbar({ models, fitting }: { models: Model[]; fitting: Model[] }) {
+  const client = useQueryClient();
+  const running = models.filter(({ status }) => status === "running").map(({ model_id }) => model_id);
+  const startAll = useMutation(startingAll(client));
+  const stopAll = useMutation(stoppingAll(client, running));
+  const rescan = useMutation(rescanning(client));
+  const enableAll = useMutation(enabling(client));
   return (
     <div className="toolbar" role="toolbar" aria-label="All models">
       <Press
         className="button-main"
         available={!startAll.isPending && models.length > 0}
-        onPress={() => startAll.mutate()}
+        onPress={() => startAll.mutate(undefined)}
       >
         START ALL ENABLED
       </Press>
@@ -27,7 +28,7 @@ export function Toolbar({ models, fitting }: { models: Model[]; fitting: string[
       <Press
         title="Enable every model that fits into this machine's memory"
         available={!enableAll.isPending && fitting.length > 0}
-        onPress={() => enableAll.mutate({ modelIds: fitting, left })}
+        onPress={() => enableAll.mutate(allThatFit(models, fitting))}
       >
         ENABLE ALL
       </Press>
@@ -35,15 +36,5 @@ export function Toolbar({ models, fitting }: { models: Model[]; fitting: string[
         RE-SCAN HUB
       </Press>
     </div>
-  );
-}
-
-/** The last thing that happened, for eyes and for screen readers. Its line is always there. */
-export function Announcement() {
-  const { text, bad } = useStore(announcement);
-  return (
-    <p className="announcement" data-bad={bad} role="status">
-      {text}
-    </p>
   );
 }

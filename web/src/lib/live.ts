@@ -1,19 +1,32 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
-import type { Model, Server, ServerList, System } from "../../lib/api";
-import { type LiveEvent, listen } from "../../lib/events";
-import { ApiError } from "../../lib/http";
-import { apiKey } from "../../lib/key";
-import { createStore } from "../../lib/store";
-import type { Fleet } from "./queries";
+import type { Model, Registry, Server, ServerList, System } from "./api";
+import { type LiveEvent, listen } from "./events";
+import { ApiError } from "./http";
+import { apiKey } from "./key";
 import { byModel, serverKey } from "./replicas";
+import { createStore } from "./store";
 
-const AGAIN_MS = 3000;
+/** Every model with its status, and every server that is not stopped. */
+export interface Fleet {
+  registry: Registry;
+  list: ServerList;
+}
+
+const AGAIN_MS = 1000;
 
 /** Whether every change is being told; where not, the page has to look for itself. */
 export const isLive = createStore(false);
 
-const hearers = new Set<(event: LiveEvent) => void>();
+type Hearer = (event: LiveEvent) => void;
+
+const hearers = new Set<Hearer>();
+
+/** Tells every event as it comes, until the returned function is called. */
+export function hearEvents(hearer: Hearer): () => void {
+  hearers.add(hearer);
+  return () => void hearers.delete(hearer);
+}
 
 /** Keeps what the page shows in step with the control plane, for as long as the page can be seen. */
 export function useLive(): void {
@@ -28,13 +41,11 @@ export function useLive(): void {
 /** A look that takes a while, brought up to what was told meanwhile. */
 export async function lookedAt(look: Promise<Fleet>): Promise<Fleet> {
   const told: LiveEvent[] = [];
-  const hear = (event: LiveEvent) => void told.push(event);
-  hearers.add(hear);
+  const hearNoMore = hearEvents((event) => told.push(event));
   try {
-    const fleet = await look;
-    return told.reduce(fleetAfter, fleet);
+    return told.reduce(fleetAfter, await look);
   } finally {
-    hearers.delete(hear);
+    hearNoMore();
   }
 }
 

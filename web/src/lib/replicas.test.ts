@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { aServer } from "../../testing/wire";
+import { aServer } from "../testing/wire";
 import { fleetAfter } from "./live";
 import { byModel } from "./replicas";
 import { statusNote } from "./status";

@@ -1,14 +1,14 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, render, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { isLive } from "../features/models/live";
-import { announcement, notes } from "../features/models/notes";
-import { KeyDialog } from "../features/system/key-dialog";
+import { afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { notes } from "../features/models/notes";
 import { keyWanted } from "../lib/key";
+import { isLive } from "../lib/live";
+import { toasts } from "../lib/toasts";
 import { FakeControlPlane, json, refusal } from "../testing/control-plane";
 import { aModel, aServer } from "../testing/wire";
-import { ModelManagement } from "./model-management";
+import { App } from "./app";
 
 const QWEN = "Qwen 7B (Q4_K_M)";
 const GEMMA = "gemma 3 4B it (Q4_K_M)";
@@ -16,6 +16,9 @@ const START_QWEN = "POST /api/models/servers/qwen_7b_fast/start?wait=false";
 
 let plane: FakeControlPlane;
 let client: QueryClient;
+
+// The page comes in a file of its own, which takes a while to be read the first time.
+beforeAll(() => import("../features/models/page").then(() => undefined), 30_000);
 
 beforeEach(() => {
   plane = new FakeControlPlane([
@@ -30,7 +33,8 @@ afterEach(() => {
   sessionStorage.clear();
   localStorage.clear();
   notes.set({ answers: {}, dismissed: {} });
-  announcement.set({ text: "", bad: false, at: 0 });
+  toasts.set([]);
+  location.hash = "";
   keyWanted.set("no");
   isLive.set(false);
   vi.unstubAllGlobals();
@@ -40,8 +44,7 @@ async function open() {
   client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   render(
     <QueryClientProvider client={client}>
-      <ModelManagement />
-      <KeyDialog />
+      <App />
     </QueryClientProvider>,
   );
   return userEvent.setup();
@@ -98,7 +101,7 @@ it("stops a model that is still starting", async () => {
   expect(stop.getAttribute("aria-disabled")).toBe("false");
   await user.click(stop);
   await waitFor(() => expect(screen.queryByText("starting")).toBeNull());
-  expect(screen.getByRole("status").textContent).toBe("Server stopped for qwen_7b_fast");
+  await screen.findByText("Server stopped for qwen_7b_fast");
 });
 
 it("shows a refused start in the row, until dismissed", async () => {
@@ -131,7 +134,8 @@ it("says both what START ALL was answered and what runs since", async () => {
   });
   const user = await open();
   await user.click(await button("START ALL ENABLED"));
-  await screen.findByText(`Started 1/1 servers · ${QWEN} is running on port 8080`);
+  await screen.findByText("Started 1/1 servers");
+  await screen.findByText(`${QWEN} is running on port 8080`);
 });
 
 it("shows no memory of a server that has ended since", async () => {
@@ -354,4 +358,78 @@ it("takes a snapshot for the whole truth", async () => {
   });
   await screen.findByText("running");
   expect(screen.queryByText(GEMMA)).toBeNull();
+});
+
+it("goes to what is not there, and back", async () => {
+  const user = await open();
+  await button(`START ${QWEN}`);
+  location.hash = "#/nowhere";
+  await screen.findByRole("heading", { name: "There is no such page" });
+  await waitFor(() => expect(document.title).toBe("Nothing here · Synapse Engine"));
+  await user.click(screen.getByRole("link", { name: "Back to the models" }));
+  await button(`START ${QWEN}`);
+  expect(screen.getByRole("link", { name: "Models" }).getAttribute("aria-current")).toBe("page");
+});
+
+it("does by the palette what the page can do", async () => {
+  plane.on(START_QWEN, () => json({ status: "starting" }, 202));
+  const user = await open();
+  await button(`START ${QWEN}`);
+  await user.keyboard("{Control>}k{/Control}");
+  const wanted = await screen.findByRole("combobox", { name: "What to do" });
+  await screen.findByRole("option", { name: /^START ALL ENABLED/ });
+  await user.type(wanted, "qwen start");
+  expect(screen.getAllByRole("option")[0]?.textContent).toContain(`START ${QWEN}`);
+  await user.keyboard("{Enter}");
+  await waitFor(() => expect(plane.asked(START_QWEN)).toHaveLength(1));
+  expect(screen.queryByRole("combobox", { name: "What to do" })).toBeNull();
+});
+
+it("tells its keys, and keeps them out of what is typed", async () => {
+  const user = await open();
+  await user.type(await screen.findByRole("searchbox", { name: "Search models" }), "?");
+  expect(screen.queryByRole("dialog")).toBeNull();
+  (document.activeElement as HTMLElement).blur();
+  await user.keyboard("?");
+  await screen.findByRole("dialog", { name: "Keys" });
+  screen.getByText("Every action and page");
+});
+
+it("takes back what was done", async () => {
+  const edits: unknown[] = [];
+  plane.on("PATCH /api/models/qwen_7b_fast", ({ body }) => {
+    edits.push(body);
+    plane.change("qwen_7b_fast", body as { enabled: boolean });
+    return json(plane.registry.models[0]);
+  });
+  const user = await open();
+  await user.click(await screen.findByRole("checkbox", { name: `Enabled ${QWEN}` }));
+  await screen.findByText(`Enabled ${QWEN}.`);
+  await user.click(await button("Undo"));
+  await waitFor(() => expect(edits).toEqual([{ enabled: true }, { enabled: false }]));
+});
+
+it("keeps the theme that was chosen", async () => {
+  const user = await open();
+  await user.click(await button("Light or dark"));
+  await user.click(await screen.findByRole("menuitemradio", { name: "Dark" }));
+  expect(document.documentElement.dataset.theme).toBe("dark");
+  expect(localStorage.getItem("synapse-theme")).toBe("dark");
+  await user.click(await button("Light or dark"));
+  await user.click(await screen.findByRole("menuitemradio", { name: "As the system" }));
+  expect(document.documentElement.dataset.theme).toBeUndefined();
+});
+
+it("says that a restarted control plane is back, and what ran on", async () => {
+  plane.system = { ...plane.system, uptime_seconds: 500 };
+  await open();
+  await button(`START ${QWEN}`);
+  plane.down = true;
+  await lookAgain();
+  await screen.findByText("Away");
+  plane.system = { ...plane.system, uptime_seconds: 2 };
+  plane.servers = [aServer()];
+  plane.down = false;
+  await lookAgain();
+  await screen.findByText("The control plane was restarted. 1 model kept running.");
 });

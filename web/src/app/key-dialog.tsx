@@ -1,8 +1,8 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useRef } from "react";
-import { Press } from "../../components/press";
-import { keepKey, keyWanted } from "../../lib/key";
-import { useStore } from "../../lib/store";
+import { Press } from "../components/press";
+import { keepKey, keyWanted } from "../lib/key";
+import { useStore } from "../lib/store";
 import "./key-dialog.css";
 
 /** Opens when the control plane wants a key that this browser does not have. */

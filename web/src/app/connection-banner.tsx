@@ -1,7 +1,6 @@
-import { Banner } from "../../components/banner";
-import type { System } from "../../lib/api";
-import { ApiError, Unreachable } from "../../lib/http";
-import { keyWanted } from "../../lib/key";
+import { Banner } from "../components/banner";
+import { ApiError, Unreachable } from "../lib/http";
+import { keyWanted } from "../lib/key";
 
 /** Said when the last look at the control plane failed; goes away by itself. */
 export function ConnectionBanner({ failure }: { failure: Error | null }) {
@@ -30,20 +29,6 @@ export function ConnectionBanner({ failure }: { failure: Error | null }) {
   return (
     <Banner tone="bad" title={error}>
       {detail}
-    </Banner>
-  );
-}
-
-/** Without llama-server nothing can start: what is wrong, and the command that helps. */
-export function EngineBanner({ system }: { system: System | undefined }) {
-  if (system === undefined || system.engine.found) return null;
-  return (
-    <Banner tone="bad" title="llama-server not found: models cannot start">
-      {system.engine.problem && <p>{system.engine.problem}</p>}
-      <p>
-        Install one: <code>pip install 'synapse-engine[engine]'</code> (Linux x86-64) or your package
-        manager's llama.cpp, or set <code>LLAMA_SERVER_PATH</code> to its file.
-      </p>
     </Banner>
   );
 }

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { api } from "../../lib/api";
-import { retryMs } from "../../lib/http";
+import { api } from "./api";
+import { retryMs } from "./http";
 
 /** The control plane itself: version, engine, devices, and how often the page should look. */
 export function useSystem() {

@@ -1,22 +1,20 @@
 import { useIsMutating, useQuery } from "@tanstack/react-query";
-import { api, type Registry, type ServerList } from "../../lib/api";
-import { retryMs } from "../../lib/http";
-import { useStore } from "../../lib/store";
-import { isLive, lookedAt } from "./live";
+import { api, type Registry } from "./api";
+import { retryMs } from "./http";
+import { type Fleet, isLive, lookedAt } from "./live";
 import { isMoving } from "./status";
+import { useStore } from "./store";
+import { useSystem } from "./system";
 
 const MOVING_MS = 1000;
 
-export interface Fleet {
-  registry: Registry;
-  list: ServerList;
-}
-
 /**
  * Every model with its status, and memory, uptime and progress of every server that is not stopped.
- * Changes are told; where they are not, it looks each second while anything moves, else every `refreshSeconds`.
+ * Changes are told; where they are not, it looks each second while anything moves, else as often as
+ * the control plane says.
  */
-export function useFleet(refreshSeconds: number) {
+export function useFleet() {
+  const refreshSeconds = useSystem().data?.refresh_seconds ?? 30;
   const acting = useIsMutating({ mutationKey: ["fleet"] }) > 0;
   const live = useStore(isLive);
   return useQuery({

@@ -1,4 +1,4 @@
-import type { Server, Status } from "../../lib/api";
+import type { Server, Status } from "./api";
 
 /** A model is what the first of these is that one of its servers is. */
 const FIRST_TO_SPEAK: Status[] = [

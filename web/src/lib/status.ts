@@ -1,5 +1,5 @@
-import type { Model, Server, Status } from "../../lib/api";
-import { durationWords, percentWords } from "../../lib/format";
+import type { Model, Server, Status } from "./api";
+import { durationWords, percentWords } from "./format";
 import type { Together } from "./replicas";
 
 export type Light = "green" | "grey" | "amber" | "red";

@@ -1,0 +1,5 @@
+import { models } from "../features/models";
+import type { Feature } from "../lib/feature";
+
+/** Every page, in the navigation's order; the first is home. */
+export const FEATURES: readonly [Feature, ...Feature[]] = [models];
