@@ -32,7 +32,7 @@ SLOTS = {"parallel": 64}
 # By the kind of load.
 MODEL_IDS = {"chat": "relay_1b_fast", "tokenize": "smollm2_135m_fast", "streams": "stream_1b_fast"}
 # Every contender would else wait for a thread of llama-server's, and that would be what is measured.
-REAL_OPTIONS = {"ctx_size": 4096, "threads": 1, "threads_http": 64}
+REAL_OPTIONS = {"ctx_size": 4096, "parallel": 8, "threads": 1, "threads_http": 64}
 
 ENGINE = """#!/bin/sh
 case "$1" in
