@@ -79,7 +79,7 @@ class Exchange:
         )
         try:
             self._gateway.check(head.fields)
-            if announced := head.fields.get(b"content-length"):
+            if not self._is_asked and (announced := head.fields.get(b"content-length")):
                 self._gateway.check_size(int(announced))
         except SynapseError as error:
             self.refuse(error)
@@ -327,14 +327,18 @@ class Exchange:
             self._upstream = None
         if self._leave_line is not None:
             self._leave_line()
-        for task in (self._task, self._news):
-            if task is not None and task is not asyncio.current_task():
-                task.cancel()
+        if self._task is not None or self._news is not None:
+            self._end_tasks()
         if self._seat is not None:
             self._seat.release()
             self._seat = None
         self._body.close()
         self._gateway.activity.end(self._call, outcome)
+
+    def _end_tasks(self) -> None:
+        for task in (self._task, self._news):
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
 
     def _leave(self) -> None:
         self._client.exchange_ends(may_keep=self.keep_alive, is_unread=not self._is_asked)

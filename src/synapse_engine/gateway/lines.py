@@ -71,7 +71,10 @@ class Lines:
 
     def has_replicas(self, target: Target) -> bool:
         """Whether it matters which of several servers a conversation goes to."""
-        return any(self.line(model_id).replicas > 1 for model_id in target.model_ids)
+        model_ids = target.model_ids
+        if len(model_ids) == 1:
+            return self.line(model_ids[0]).replicas > 1
+        return any(self.line(model_id).replicas > 1 for model_id in model_ids)
 
     def seat_now(self, target: Target, prefix: int | None = None) -> Seat | None:
         """A seat where there is one at once and nobody waits for it. Raises Booting."""
