@@ -308,6 +308,9 @@ def listen(settings: Settings) -> Iterator[socket.socket]:
             reason = f"already in use by {holder}"
         raise AddressInUse(settings.host, settings.port, reason) from error
     with listener:
+        # Connections have it from here: asyncio does not know a socket without a protocol number for TCP.
+        # A body after its head would then wait 40 ms for the client's word that the head has come.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 

@@ -8,6 +8,11 @@ from typing import Any
 from synapse_engine.errors import SynapseError
 from synapse_engine.gateway.dialect import Dialect, error_body
 
+# Of a route that reads its body itself.
+JSON_BODY = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+}
+
 Responses = dict[int | str, dict[str, Any]]
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fastapi import APIRouter, Body
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import Response
 
 import synapse_engine
@@ -16,14 +18,18 @@ from synapse_engine.errors import BadRequest
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.dialect import Dialect
-from synapse_engine.gateway.documented import refusals
+from synapse_engine.gateway.documented import JSON_BODY, refusals
+from synapse_engine.gateway.encoded import Encoded
 from synapse_engine.gateway.listing import Listed, Listing
 from synapse_engine.gateway.openai import openai_model
 from synapse_engine.gateway.reply import Reply
 from synapse_engine.gateway.upstream import Pool, place_of
 
-_ASK = Body(description="`model`: any name of a model")
 VALUES = {State.READY: "loaded", State.QUEUED: "loading", State.STARTING: "loading"}
+
+
+class _ModelAsk(msgspec.Struct):
+    model: str
 
 
 class RouterSurface:
@@ -35,27 +41,26 @@ class RouterSurface:
         self._pool = pool
 
     def routes(self) -> APIRouter:
-        router = APIRouter(
-            tags=["llama-server"], responses=refusals(Dialect.LLAMA_SERVER, 400, 404, 409, 503)
-        )
-        router.get("/models", summary="Enabled and running models, as llama-server's router lists them")(
-            self.list_models
-        )
-        router.post("/models/load", summary="Start a model, and answer at once")(self.load)
-        router.post("/models/unload", summary="Stop a model; requests may start it again")(self.unload)
-        router.get("/props", summary="Of the router; with `model`, of its server", response_model=None)(
-            self.props
-        )
+        responses = refusals(Dialect.LLAMA_SERVER, 400, 404, 409, 503)
+        router = APIRouter(tags=["llama-server"], default_response_class=Encoded, responses=responses)
+        router.get("/models", summary="Enabled and running models, as a router lists them")(self.list_models)
+        router.get("/props", summary="Of the router; with `model`, of its server")(self.props)
         router.get("/slots", summary="Of a model's server")(self.slots)
+        asked = {
+            "/models/load": (self.load, "Start a model, and answer at once"),
+            "/models/unload": (self.unload, "Stop a model; requests may start it again"),
+        }
+        for path, (answer, summary) in asked.items():
+            router.post(path, summary=summary, openapi_extra=JSON_BODY)(answer)
         return router
 
-    async def list_models(self) -> dict[str, Any]:
+    async def list_models(self) -> Encoded:
         data = [router_model(each, self._listing.created) for each in await self._listing.all()]
-        return {"object": "list", "data": data}
+        return Encoded({"object": "list", "data": data})
 
-    async def load(self, ask: dict[str, Any] = _ASK) -> dict[str, Any]:
+    async def load(self, request: Request) -> Encoded:
         """As a person's START: it was asked for by name."""
-        listed = await self._listing.one(_model_of(ask))
+        listed = await self._listing.one(_model_of(await request.body()))
         if listed.state is State.READY:
             raise BadRequest("Model is already running", f"{listed.entry.model_id} can be asked.")
         starting = asyncio.ensure_future(self._fleet.start(listed.entry.model_id))
@@ -64,17 +69,17 @@ class RouterSurface:
         await asyncio.sleep(0)
         if starting.done():
             starting.result()
-        return {"success": True}
+        return Encoded({"success": True})
 
-    async def unload(self, ask: dict[str, Any] = _ASK) -> dict[str, Any]:
-        listed = await self._listing.one(_model_of(ask))
+    async def unload(self, request: Request) -> Encoded:
+        listed = await self._listing.one(_model_of(await request.body()))
         stopped = await self._fleet.unload(listed.entry.model_id)
         if not stopped.was_active:
             raise BadRequest("Model is not running", f"{listed.entry.model_id} is {listed.status}.")
-        return {"success": True}
+        return Encoded({"success": True})
 
-    async def props(self, model: str | None = None) -> dict[str, Any] | Response:
-        return router_props() if model is None else await self._of_running(model, b"/props")
+    async def props(self, model: str | None = None) -> Response:
+        return Encoded(router_props()) if model is None else await self._of_running(model, b"/props")
 
     async def slots(self, model: str) -> Response:
         return await self._of_running(model, b"/slots")
@@ -122,8 +127,11 @@ def router_props() -> dict[str, Any]:
     }
 
 
-def _model_of(ask: dict[str, Any]) -> str:
-    model = ask.get("model")
-    if not isinstance(model, str):
-        raise BadRequest("No model named", 'The body is {"model": NAME} with a name of GET /models.')
-    return model
+def _model_of(body: bytes) -> str:
+    """Raises BadRequest. It is JSON whatever it calls itself: llama-server does not look at that either."""
+    try:
+        return msgspec.json.decode(body, type=_ModelAsk).model
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(
+            "No model named", 'The body is {"model": NAME} with a name of GET /models.'
+        ) from error

@@ -84,7 +84,7 @@ class Names:
         """Whether it is a name of a model or of a variant, be it of several."""
         self._keep_up()
         try:
-            self._named(name)
+            self._match(name)
         except AmbiguousModelName:
             return True
         except ModelNotFound:
@@ -95,7 +95,7 @@ class Names:
         """The shortest name that means this variant and nothing else."""
         self._keep_up()
         try:
-            target = self._named(variant)
+            target = self._match(variant)
         except (ModelNotFound, AmbiguousModelName):
             target = None
         is_clear = target is not None and (target.model_ids, target.variant) == ((model_id,), variant)
@@ -150,13 +150,19 @@ class Names:
                 self._variants.setdefault(variant.name.casefold(), []).append((entry.model_id, variant))
 
     def _named(self, name: str) -> Target:
+        try:
+            return self._match(name)
+        except ModelNotFound:
+            raise ModelNotFound(name, self._suggest(name)) from None
+
+    def _match(self, name: str) -> Target:
         """A model's own name goes before a variant's, so that a variant cannot take a model away."""
         try:
             return Target(tuple(entry.model_id for entry in self._registry.resolve_all(name)))
         except ModelNotFound:
             matches = self._variants_named(name)
             if not matches:
-                raise ModelNotFound(name, self._suggest(name)) from None
+                raise
         if len(matches) > 1:
             raise AmbiguousModelName(
                 name, sorted(f"{model_id}:{variant.name}" for model_id, variant in matches)

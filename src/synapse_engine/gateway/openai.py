@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from synapse_engine.errors import SynapseError
 from synapse_engine.gateway.dialect import Dialect, error_body
-from synapse_engine.gateway.documented import refusals
+from synapse_engine.gateway.documented import JSON_BODY, refusals
+from synapse_engine.gateway.encoded import Encoded
 from synapse_engine.gateway.listing import Listed, Listing
 
 # Anthropic's clients send it with every request.
@@ -26,14 +27,13 @@ RELAYED = {
     "/v1/messages": "Chat with a model, in Anthropic's shape",
     "/v1/messages/count_tokens": "Count the tokens of a chat, in Anthropic's shape",
 }
-_JSON_BODY = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
-}
 
 
 def openai_router(listing: Listing) -> APIRouter:
     """The dialect's own routes; its list serves Anthropic's clients too, which say that they are such."""
-    router = APIRouter(tags=["OpenAI"], responses=refusals(Dialect.OPENAI, 404, 409))
+    router = APIRouter(
+        tags=["OpenAI"], default_response_class=Encoded, responses=refusals(Dialect.OPENAI, 404, 409)
+    )
 
     async def relayed() -> Response:
         raise AssertionError("The connection's protocol takes these before any route is looked for.")
@@ -45,24 +45,25 @@ def openai_router(listing: Listing) -> APIRouter:
             methods=["POST"],
             summary=summary,
             response_class=Response,
-            openapi_extra=_JSON_BODY,
+            openapi_extra=JSON_BODY,
         )
 
     @router.get("/v1/models", summary="Enabled and running models, with their variants")
-    async def list_models(anthropic_version: Version = None) -> dict[str, Any]:
+    async def list_models(anthropic_version: Version = None) -> Encoded:
         listed = await listing.all()
         if anthropic_version is not None:
-            return anthropic_list(listed, listing.created)
-        return {"object": "list", "data": [openai_model(each, listing.created) for each in listed]}
+            return Encoded(anthropic_list(listed, listing.created))
+        data = [openai_model(each, listing.created) for each in listed]
+        return Encoded({"object": "list", "data": data})
 
-    @router.get("/v1/models/{name:path}", summary="One model, by any of its names", response_model=None)
-    async def one_model(name: str, anthropic_version: Version = None) -> dict[str, Any] | Response:
+    @router.get("/v1/models/{name:path}", summary="One model, by any of its names")
+    async def one_model(name: str, anthropic_version: Version = None) -> Encoded:
         describe = openai_model if anthropic_version is None else anthropic_model
         try:
-            return describe(await listing.one(name), listing.created)
+            return Encoded(describe(await listing.one(name), listing.created))
         except SynapseError as error:
             dialect = Dialect.OPENAI if anthropic_version is None else Dialect.ANTHROPIC
-            return JSONResponse(error_body(dialect, error), status_code=error.status)
+            return Encoded(error_body(dialect, error), status_code=error.status)
 
     return router
 

@@ -21,6 +21,7 @@ from synapse_engine.gateway.ollama.keeping import keep_alive_seconds
 from synapse_engine.gateway.ollama.template import render
 
 JPEG = "/9j/4AAQ"
+DEEP = b'{"options": {"a": ' + b"[" * 50_000
 
 
 def chat(**asked: Any) -> dict[str, Any]:
@@ -65,6 +66,7 @@ def test_options_by_llama_servers_names() -> None:
         "stop": ["a"],
     }
     asked = read(msgspec.json.encode({"options": options}), ChatAsked)
+    assert chat(options={"num_predict": "many"})["max_tokens"] == "many"  # the server's to refuse
     assert ignored_options(asked) == {"num_ctx": "ctx_size", "num_gpu": "n_gpu_layers"}
 
 
@@ -187,7 +189,7 @@ def test_a_gap_is_filled() -> None:
     )
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"messages": 1}', b'{"stream": "yes"}', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"messages": 1}', b'{"stream": "yes"}', b"\xff", DEEP])
 def test_what_is_no_question(body: bytes) -> None:
     with pytest.raises(BadRequest):
         read(body, ChatAsked)

@@ -6,7 +6,7 @@ The shapes: https://github.com/ollama/ollama/blob/main/docs/api.md
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -63,7 +63,7 @@ class GenerateAsked(Generating, kw_only=True):
 
 class EmbedAsked(Asked, kw_only=True):
     input: str | list[str] | None = None
-    dimensions: int | None = None
+    dimensions: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class EmbeddingsAsked(Asked, kw_only=True):
@@ -92,7 +92,7 @@ def read(body: bytes, kind: type[Kind]) -> Kind:
     """Raises BadRequest. Fields that nobody knows are passed over, as Ollama does."""
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest("The body is not the JSON that was expected", str(error)) from error
 
 
@@ -166,8 +166,8 @@ def _sampling(options: dict[str, Any] | None) -> dict[str, Any]:
         for name, value in (options or {}).items()
         if value is not None and (name in SAMPLING or name in OPTIONS)
     }
-    if sampling.get("max_tokens", 0) < 0:
-        # -2 is Ollama's word for the rest of the context, where llama-server ends anyway.
+    if sampling.get("max_tokens") == -2:
+        # Ollama's word for the rest of the context, where llama-server ends anyway.
         sampling["max_tokens"] = -1
     return sampling
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 import synapse_engine
 from synapse_engine.catalog.registry import Entry
@@ -19,7 +19,8 @@ from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.body import IN_MEMORY_BYTES, in_memory
 from synapse_engine.gateway.dialect import Dialect
-from synapse_engine.gateway.documented import refusals
+from synapse_engine.gateway.documented import JSON_BODY, refusals
+from synapse_engine.gateway.encoded import Encoded
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.listing import Listed, Listing
 from synapse_engine.gateway.names import AUTO
@@ -44,9 +45,6 @@ from synapse_engine.launch.base import RAM
 
 # Whose API this is; some clients refuse to talk to an older one.
 OLLAMA_VERSION = "0.12.0"
-_JSON_BODY = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
-}
 INSTEAD = {
     "create": "Put a GGUF file into a folder of MODEL_SCAN_PATH; settings, system prompts and sampling are a "
     "model's settings and variants here (PATCH /api/models/MODEL).",
@@ -71,7 +69,8 @@ class Ollama:
         self._answers = Answers(gateway.names, fleet)
 
     def routes(self) -> APIRouter:
-        router = APIRouter(tags=["Ollama"], responses=refusals(Dialect.OLLAMA, 400, 404, 409, 429, 503))
+        responses = refusals(Dialect.OLLAMA, 400, 404, 409, 429, 503)
+        router = APIRouter(tags=["Ollama"], default_response_class=Encoded, responses=responses)
         asked: dict[str, tuple[Callable[..., Any], str]] = {
             "/api/chat": (self.chat, "Chat with a model"),
             "/api/generate": (self.generate, "Complete a prompt; without one, load or unload a model"),
@@ -81,7 +80,7 @@ class Ollama:
             "/api/pull": (self.pull, "Whether a model is there: nothing is downloaded"),
         }
         for path, (answer, summary) in asked.items():
-            router.post(path, summary=summary, response_class=Response, openapi_extra=_JSON_BODY)(answer)
+            router.post(path, summary=summary, response_class=Response, openapi_extra=JSON_BODY)(answer)
         router.get("/api/tags", summary="Enabled and running models")(self.tags)
         router.get("/api/ps", summary="Running models")(self.running)
         router.get("/api/version", summary="Which Ollama's API this is")(self.version)
@@ -118,26 +117,25 @@ class Ollama:
 
     # What is there.
 
-    async def tags(self) -> dict[str, Any]:
+    async def tags(self) -> Encoded:
         listed = await self._listing.all()
         times = await asyncio.to_thread(lambda: [_modified_at(each.entry) for each in listed])
-        return {
-            "models": [tag_of(each, self._name(each), at) for each, at in zip(listed, times, strict=True)]
-        }
+        models = [tag_of(each, self._name(each), at) for each, at in zip(listed, times, strict=True)]
+        return Encoded({"models": models})
 
-    async def running(self) -> dict[str, Any]:
+    async def running(self) -> Encoded:
         listed = await self._listing.all(lambda state: state is State.READY)
         now = datetime.now(UTC)
-        return {"models": [self._running(each, now) for each in listed if each.variant is None]}
+        return Encoded({"models": [self._running(each, now) for each in listed if each.variant is None]})
 
     async def show(self, request: Request) -> Response:
         asked = read(await request.body(), NameAsked)
         listed = await self._find(asked)
         modified_at = await asyncio.to_thread(_modified_at, listed.entry)
-        return JSONResponse(description(listed, modified_at))
+        return Encoded(description(listed, modified_at))
 
-    async def version(self) -> dict[str, Any]:
-        return {"version": OLLAMA_VERSION, "synapse_engine": synapse_engine.__version__}
+    async def version(self) -> Encoded:
+        return Encoded({"version": OLLAMA_VERSION, "synapse_engine": synapse_engine.__version__})
 
     async def alive(self) -> Response:
         return Response()
