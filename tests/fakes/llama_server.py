@@ -86,12 +86,25 @@ class Server:
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self) -> None:
+        path = self.behaviour.get("hands_over_to")
         while True:
             try:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
+            if path and self.hands_over(connection, path):
+                continue
             threading.Thread(target=self.converse, args=(connection,), daemon=True).start()
+
+    def hands_over(self, connection: socket.socket, path: str) -> bool:
+        """Whether it did: in the order in which connections came, as soon as one has said what it wants."""
+        try:
+            if is_health_check(connection.recv(1 << 16, socket.MSG_PEEK)):
+                return False
+            hand_over(connection, path)
+        except OSError:
+            connection.close()
+        return True
 
     def refuse(self) -> None:
         """Take no further connection."""
@@ -112,10 +125,6 @@ class Server:
             os._exit(0)
 
     def converse(self, connection: socket.socket) -> None:
-        path = self.behaviour.get("hands_over_to")
-        if path and not is_health_check(connection.recv(1 << 16, socket.MSG_PEEK)):
-            hand_over(connection, path)
-            return
         reader = connection.makefile("rb")
         try:
             while request := read_request(reader):

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.fakes.wire import PATIENCE_SECONDS, Ended, Message, Wire, within
 
 HAND_OVER_SECONDS = 2.0
+LAST = b"no more after this"
 
 
 @dataclass
@@ -61,6 +62,7 @@ class RawUpstream:
         self._listener.listen(512)
         self._open: list[UpstreamConnection] = []
         self._waiting: asyncio.Queue[UpstreamConnection] = asyncio.Queue()
+        self._last_is_here = asyncio.Event()
         self._handler: Handler | None = None
         self._serving: dict[UpstreamConnection, asyncio.Task[None]] = {}
         asyncio.get_running_loop().add_reader(self._listener, self._take_over)
@@ -77,6 +79,15 @@ class RawUpstream:
     def count(self) -> int:
         """Connections that nobody has waited for."""
         return self._waiting.qsize()
+
+    async def all_here(self, port: int) -> None:
+        """Return once every connection that was opened to the engine on that port until now has come."""
+        with socket.socket() as last:
+            last.connect(("127.0.0.1", port))
+            last.send(LAST)
+            async with within(PATIENCE_SECONDS, "the last connection"):
+                await self._last_is_here.wait()
+        self._last_is_here.clear()
 
     async def settle(self) -> None:
         """End every connection, and see that the other side ends it too; what handlers raised is raised."""
@@ -111,6 +122,10 @@ class RawUpstream:
             line.settimeout(HAND_OVER_SECONDS)
             _, descriptors, _, _ = socket.recv_fds(line, 1, 1)
         connection = UpstreamConnection(socket.socket(fileno=descriptors[0]))
+        if connection.waiting() == LAST:
+            connection.close()
+            self._last_is_here.set()
+            return
         self.opened += 1
         self._open.append(connection)
         if self._handler:

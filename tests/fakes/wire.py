@@ -119,7 +119,7 @@ class Wire:
 
     def waiting(self) -> bytes:
         """What is here already; it stays."""
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(BlockingIOError, ConnectionError):
             return bytes(self._received) + self.socket.recv(RECEIVE_BYTES, socket.MSG_PEEK)
         return bytes(self._received)
 

@@ -22,6 +22,7 @@ from synapse_engine.gateway.exchange import Exchange, plain_answer
 from synapse_engine.gateway.framing import check_head, framing_lines
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.heads import Repeated, RequestHead, find_repeated
+from synapse_engine.gateway.offers import HeadAgain
 
 HEAD_BYTES = 1 << 16
 HEADERS = 100
@@ -310,7 +311,7 @@ class GatewayProtocol(HttpToolsProtocol):
         The parser would not, so another takes its place, and is told again what frames the body.
         """
         framing, self._offered = self._offered or b"", None
-        self.parser = httptools.HttpRequestParser(_HeadAgain(self))
+        self.parser = httptools.HttpRequestParser(HeadAgain(self))
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
 
@@ -371,33 +372,6 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
-
-
-class _HeadAgain:
-    """Passes on what a parser tells, except for the head that it was told again."""
-
-    def __init__(self, protocol: GatewayProtocol) -> None:
-        self._protocol = protocol
-        self._is_over = False
-        self.on_body = protocol.on_body
-        self.on_message_complete = protocol.on_message_complete
-
-    def on_message_begin(self) -> None:
-        if self._is_over:
-            self._protocol.on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        if self._is_over:
-            self._protocol.on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._is_over:
-            self._protocol.on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        if self._is_over:
-            self._protocol.on_headers_complete()
-        self._is_over = True
 
 
 def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:

@@ -112,10 +112,11 @@ class Bed:
         for client in self._clients:
             client.close()
         self._clients.clear()
-        unawaited = self.upstream.count()
         try:
             async with within(1, "every lease is freed"):
                 await until(lambda: self.active == 0)
+            await self.upstream.all_here(self.actor.port)
+            unawaited = self.upstream.count()
         finally:
             await self.upstream.settle()
         assert not unawaited, "a connection to the server that the test knows nothing of"
