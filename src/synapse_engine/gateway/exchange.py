@@ -330,7 +330,7 @@ class Exchange:
         if self._task is not None or self._news is not None:
             self._end_tasks()
         if self._seat is not None:
-            self._seat.release()
+            self._seat.release(is_lost=outcome is Outcome.SERVER_LOST)
             self._seat = None
         self._body.close()
         self._gateway.activity.end(self._call, outcome)

@@ -22,6 +22,8 @@ from synapse_engine.launch.base import server_id_of
 
 SEATS_PER_SLOT = 4
 PLACES_KEPT = 64
+# By then the fleet has seen that a process has ended.
+NOTICED_SECONDS = 0.15
 
 
 @dataclass(slots=True)
@@ -61,9 +63,13 @@ class Seat:
         self.variant = variant
         self.load_seconds = 0.0
 
-    def release(self) -> None:
+    def release(self, *, is_lost: bool = False) -> None:
+        """is_lost: its server broke off. It may be ending, so nobody follows until that would be known."""
         self.lease.__exit__(None, None, None)
-        self.line.rises()
+        if is_lost:
+            asyncio.get_running_loop().call_later(NOTICED_SECONDS, self.line.rises)
+        else:
+            self.line.rises()
 
     def __enter__(self) -> Seat:
         return self
