@@ -90,6 +90,24 @@ async def test_while_it_boots(tmp_path: Path, engine: Path, stage: Stage) -> Non
         assert error["message"] == "Server manager not initialized. Backend service not ready"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"model": 1}',
+        b'{"model": "\xff"}',
+        b'{"messages": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"model": ' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}",
+    ],
+    ids=["empty", "array", "number", "bytes", "deep", "large and deep"],
+)
+async def test_a_body_that_is_no_question(plane: ControlPlane, body: bytes) -> None:
+    response = await plane.http.post(CHAT, content=body)
+    assert response.status_code == 400
+    assert problem(response)["message"].startswith("The body is not the JSON that was expected. ")
+
+
 async def test_the_list_has_enabled_and_running_ones(plane: ControlPlane) -> None:
     enabled = await plane.add("Alpha-7B-Q4_K_M.gguf")
     running = await plane.add("Beta-7B-Q4_K_M.gguf")

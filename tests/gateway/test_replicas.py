@@ -26,9 +26,9 @@ async def two_of(plane: ControlPlane, behaviour: Behaviour) -> tuple[str, list[A
     return model_id, actors
 
 
-def ask(plane: ControlPlane, model_id: str, question: str) -> asyncio.Task[httpx.Response]:
+def ask(plane: ControlPlane, model_id: str, question: str, path: str = CHAT) -> asyncio.Task[httpx.Response]:
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": question}]
-    return asyncio.create_task(plane.post(CHAT, {"model": model_id, "messages": messages}))
+    return asyncio.create_task(plane.post(path, {"model": model_id, "messages": messages}))
 
 
 async def test_both_are_given_work(plane: ControlPlane) -> None:
@@ -45,11 +45,12 @@ async def test_both_are_given_work(plane: ControlPlane) -> None:
     assert {(await task).status_code for task in asking} == {200}
 
 
-async def test_a_conversation_goes_where_it_was(plane: ControlPlane) -> None:
+@pytest.mark.parametrize("path", [CHAT, "/api/chat"])
+async def test_a_conversation_goes_where_it_was(plane: ControlPlane, path: str) -> None:
     model_id, actors = await two_of(plane, Behaviour())
     for _ in range(3):
         for number in range(8):
-            assert (await ask(plane, model_id, f"conversation {number}")).status_code == 200
+            assert (await ask(plane, model_id, f"conversation {number}", path)).status_code == 200
     served = [Counter[str](), Counter[str]()]
     for actor, counter in zip(actors, served, strict=True):
         while actor.count("request"):

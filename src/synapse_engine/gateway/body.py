@@ -13,6 +13,7 @@ from typing import IO, Any
 import msgspec
 
 from synapse_engine.errors import BadRequest, BodyTooLarge, CouldNotSave
+from synapse_engine.gateway.fields import NOT_JSON
 from synapse_engine.gateway.scanning import Scanner, value
 
 IN_MEMORY_BYTES = 1 << 20
@@ -63,7 +64,7 @@ class Body:
             found = self._scanner.found
             fields = {"model": value(found.get("model")), "stream": value(found.get("stream"))}
             return msgspec.convert(fields, Asked)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NOT_JSON as error:
             raise BadRequest("The body is not the JSON that was expected", str(error)) from error
 
     def whole(self) -> bytes:

@@ -12,6 +12,7 @@ from synapse_engine.errors import SynapseError, UpstreamFailed
 from synapse_engine.fleet.cache import request_tokens
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.leases import Lease
+from synapse_engine.gateway.fields import NOT_JSON
 from synapse_engine.gateway.reply import Reply
 from synapse_engine.gateway.upstream import Pool, place_of
 
@@ -73,7 +74,7 @@ class Contexts:
         except (TimeoutError, UpstreamFailed):
             # It is busy, or just ending: another time.
             return
-        except msgspec.DecodeError:
+        except NOT_JSON:
             self._known[lease.api_key] = None
         finally:
             reply.close()

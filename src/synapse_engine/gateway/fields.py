@@ -11,6 +11,9 @@ from synapse_engine.errors import BadRequest
 
 Fields: TypeAlias = dict[str, Raw]
 
+# What reading JSON raises where it is none, or nested beyond sense.
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 encode = msgspec.json.encode
 _decoder = msgspec.json.Decoder(dict[str, Raw])
 
@@ -19,7 +22,7 @@ def read_fields(text: bytes | Raw) -> Fields:
     """Of a field that comes twice the last. Raises BadRequest where the text is no JSON object."""
     try:
         return _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise BadRequest("The body is not the JSON that was expected", str(error)) from error
 
 
@@ -27,5 +30,5 @@ def text_of(field: Raw | None) -> str | None:
     """What it says, where it is a text."""
     try:
         return None if field is None else msgspec.json.decode(field, type=str)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return None

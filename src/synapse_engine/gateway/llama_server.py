@@ -20,6 +20,7 @@ from synapse_engine.fleet.state import State
 from synapse_engine.gateway.dialect import Dialect
 from synapse_engine.gateway.documented import JSON_BODY, refusals
 from synapse_engine.gateway.encoded import Encoded
+from synapse_engine.gateway.fields import NOT_JSON
 from synapse_engine.gateway.listing import Listed, Listing
 from synapse_engine.gateway.openai import openai_model
 from synapse_engine.gateway.reply import Reply
@@ -131,7 +132,7 @@ def _model_of(body: bytes) -> str:
     """Raises BadRequest. It is JSON whatever it calls itself: llama-server does not look at that either."""
     try:
         return msgspec.json.decode(body, type=_ModelAsk).model
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise BadRequest(
             "No model named", 'The body is {"model": NAME} with a name of GET /models.'
         ) from error

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from synapse_engine.gateway.fields import NOT_JSON
+
 # What a conversation is known by again: its system prompt and its first question.
 PREFIX_MESSAGES = 2
 PREFIX_BYTES = 2048
@@ -29,7 +31,7 @@ def question_of(body: bytes) -> str:
     """The text that the user said last; empty where there is none."""
     try:
         asking = msgspec.json.decode(body, type=_Asking)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return ""
     if asking.messages is None and isinstance(asking.input, list):
         asking.messages = asking.input
@@ -43,7 +45,7 @@ def prefix_of(body: bytes) -> int | None:
     """A number that is the same for all requests of a conversation; None where the body tells none."""
     try:
         beginning = msgspec.json.decode(body, type=_Beginning)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return None
     parts = [beginning.system, *beginning.messages[:PREFIX_MESSAGES], beginning.prompt, beginning.input]
     return zlib.crc32(b"\0".join([bytes(part)[:PREFIX_BYTES] for part in parts]))

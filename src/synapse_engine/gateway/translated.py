@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -18,10 +18,12 @@ from synapse_engine.errors import CallCancelled, ServerRefused, SynapseError, Up
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.dialect import Dialect, error_body, error_headers
+from synapse_engine.gateway.fields import NOT_JSON
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.heads import PRIORITIES
 from synapse_engine.gateway.lines import Asker, Seat
 from synapse_engine.gateway.names import Target
+from synapse_engine.gateway.question import prefix_of
 from synapse_engine.gateway.reply import Reply
 from synapse_engine.gateway.sse import Events
 from synapse_engine.gateway.usage import read_error
@@ -32,10 +34,10 @@ JSON = b"application/json"
 
 @dataclass(frozen=True)
 class Sent:
-    """size: of the client's body, in bytes. question: the body, where the name depends on what is asked."""
+    """What a client sent. size: in bytes. data: all of it; empty where it is large."""
 
     size: int
-    question: Body
+    data: bytes
 
 
 async def read_body(gateway: Gateway, request: Request) -> bytes:
@@ -57,12 +59,14 @@ class Asking:
         self._gateway = gateway
         self._asker = asker
 
-    async def seat(self, target: Target) -> Seat:
+    async def seat(self, target: Target, sent: Sent) -> Seat:
         """Raises what Lines.seat raises."""
         lines, call = self._gateway.lines, self.call
         if len(target.model_ids) == 1:
             call.model_id = target.model_ids[0]
-        seat = lines.seat_now(target) or await lines.seat(target, self._asker)
+        prefix = prefix_of(sent.data) if lines.has_replicas(target) else None
+        asker = replace(self._asker, prefix=prefix)
+        seat = lines.seat_now(target, prefix) or await lines.seat(target, asker)
         call.seated, call.load_seconds = time.monotonic(), seat.load_seconds
         call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, seat.variant
         return seat
@@ -211,7 +215,7 @@ def _outcome_of(error: SynapseError) -> Outcome:
 def _object(data: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise UpstreamFailed(f"Its answer is not the JSON that was expected: {error}") from error
 
 

@@ -19,6 +19,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from synapse_engine.gateway.fields import NOT_JSON
+
 # What follows a name: an object with at most one level of objects in it. It never steps back.
 _OBJECT = re.compile(rb"\s*+:\s*+(\{(?:[^{}]++|\{[^{}]*+\})*+\})")
 
@@ -107,7 +109,7 @@ def read_error(tail: bytes) -> str | None:
     """The words of an error in OpenAI's, Anthropic's, Ollama's or our own shape, if there are any."""
     try:
         error = msgspec.json.decode(tail, type=dict[str, Any]).get("error")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return None
     if isinstance(error, dict):
         error = error.get("message")
@@ -122,5 +124,5 @@ def _last_first(text: bytes, name: bytes, kind: type[_Said]) -> Iterator[_Said]:
         if found := _OBJECT.match(text, at + len(name)):
             try:
                 yield msgspec.json.decode(found[1], type=kind)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except NOT_JSON:
                 continue

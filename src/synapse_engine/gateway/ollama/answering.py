@@ -11,6 +11,7 @@ from typing import Any
 
 from synapse_engine.catalog.model import Kind
 from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.lines import Seat
 from synapse_engine.gateway.names import Names, Target
 from synapse_engine.gateway.ollama.asked import (
@@ -65,7 +66,7 @@ class Answers:
             await self._fleet.unload(model_id)
             yield _record(asked.model or model_id) | in_shape(Piece()) | _done("unload")
             return
-        with await asking.seat(target) as seat:
+        with await asking.seat(target, sent) as seat:
             self._keep(seat, asked, seconds)
             name = asked.model or seat.model_id
             if order is None:
@@ -91,7 +92,7 @@ class Answers:
         """Of /api/embed."""
         began = time.monotonic()
         target = self._target(asking, asked, sent, Kind.EMBEDDING)
-        with await asking.seat(target) as seat:
+        with await asking.seat(target, sent) as seat:
             self._keep(seat, asked, keep_alive_seconds(asked.keep_alive))
             vectors, tokens = await _embed(asking, seat, target, order)
             yield {
@@ -106,14 +107,14 @@ class Answers:
     ) -> Records:
         """Of /api/embeddings, the older one of a single text."""
         target = self._target(asking, asked, sent, Kind.EMBEDDING)
-        with await asking.seat(target) as seat:
+        with await asking.seat(target, sent) as seat:
             self._keep(seat, asked, keep_alive_seconds(asked.keep_alive))
             vectors, _ = await _embed(asking, seat, target, order)
             yield {"embedding": vectors[0] if vectors else []}
 
     def _target(self, asking: Asking, asked: Asked, sent: Sent, kind: Kind = Kind.CHAT) -> Target:
         asking.call.asked, asking.call.bytes_in = asked.model or "", sent.size
-        return self._names.find(known_name(self._names, asked.model or ""), sent.question, kind)
+        return self._names.find(known_name(self._names, asked.model or ""), in_memory(sent.data), kind)
 
     def _keep(self, seat: Seat, asked: Asked, seconds: float | None) -> None:
         if seconds is not None:

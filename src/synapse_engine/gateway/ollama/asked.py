@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from synapse_engine.errors import BadRequest
+from synapse_engine.gateway.fields import NOT_JSON
 from synapse_engine.gateway.ollama.messages import ChatMessage, openai_messages, picture
 from synapse_engine.gateway.ollama.template import render
 
@@ -92,7 +93,7 @@ def read(body: bytes, kind: type[Kind]) -> Kind:
     """Raises BadRequest. Fields that nobody knows are passed over, as Ollama does."""
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise BadRequest("The body is not the JSON that was expected", str(error)) from error
 
 

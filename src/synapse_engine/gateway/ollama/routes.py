@@ -17,13 +17,12 @@ from synapse_engine.catalog.registry import Entry
 from synapse_engine.errors import ModelNotFound, NotOffered
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.state import State
-from synapse_engine.gateway.body import IN_MEMORY_BYTES, in_memory
+from synapse_engine.gateway.body import IN_MEMORY_BYTES
 from synapse_engine.gateway.dialect import Dialect
 from synapse_engine.gateway.documented import JSON_BODY, refusals
 from synapse_engine.gateway.encoded import Encoded
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.listing import Listed, Listing
-from synapse_engine.gateway.names import AUTO
 from synapse_engine.gateway.ollama.answering import Answers, known_name
 from synapse_engine.gateway.ollama.asked import (
     Asked,
@@ -160,9 +159,9 @@ class Ollama:
     async def _read(self, request: Request, plan: Plan[Kind]) -> tuple[Kind, Order | None, Sent]:
         """What the body says. One of many megabytes is read in a thread: no stream has to wait for that."""
         data = await read_body(self._gateway, request)
-        is_small = len(data) <= IN_MEMORY_BYTES
-        asked, order = plan(data) if is_small else await asyncio.to_thread(plan, data)
-        return asked, order, Sent(len(data), in_memory(data if asked.model == AUTO else b""))
+        if len(data) > IN_MEMORY_BYTES:
+            return *(await asyncio.to_thread(plan, data)), Sent(len(data), b"")
+        return *plan(data), Sent(len(data), data)
 
     def _translated(self, request: Request, work: Work, *, is_stream: bool = False) -> Response:
         return Translated(self._gateway, request, Dialect.OLLAMA, work, is_stream=is_stream)

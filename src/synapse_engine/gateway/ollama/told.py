@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from synapse_engine.gateway.fields import NOT_JSON
+
 DONE_REASONS = {"length": "length", "limit": "length"}
 
 
@@ -104,7 +106,7 @@ class _Call:
         """In Ollama's shape, where arguments are an object; None where they are none."""
         try:
             arguments = msgspec.json.decode(self._arguments or "{}")
-        except msgspec.DecodeError:
+        except NOT_JSON:
             return None
         if not isinstance(arguments, dict):
             return None
