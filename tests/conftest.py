@@ -34,7 +34,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith(("SYNAPSE_", "MODEL_", "LLAMA_")) and name != "SYNAPSE_TEST_MODEL":
+        if name.startswith(("SYNAPSE_", "MODEL_", "LLAMA_", "HF_")) and name != "SYNAPSE_TEST_MODEL":
             monkeypatch.delenv(name)
 
 

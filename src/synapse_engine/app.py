@@ -20,12 +20,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from synapse_engine.api.application import build_application
+from synapse_engine.api.downloads import tell_download
 from synapse_engine.api.live import tell
 from synapse_engine.api.rows import warm
 from synapse_engine.api.services import Live, Services
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.catalog.scanner import Scanner, scan_roots
 from synapse_engine.datafolder import OWN_LOG, DataFolder
+from synapse_engine.downloads.downloads import Downloads
+from synapse_engine.downloads.hub import Hub
 from synapse_engine.errors import AddressInUse, CouldNotSave, EngineNotFound
 from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
@@ -35,6 +38,7 @@ from synapse_engine.fleet.life import Limits
 from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.restarts import RestartLimits
 from synapse_engine.fleet.server import Server
+from synapse_engine.fleet.turns import places_to_load
 from synapse_engine.gateway.activity import Activity
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.lines import Lines
@@ -126,6 +130,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
     jar = aiohttp.DummyCookieJar()
     async with (
         recording(settings, folder, live.bus) as recorder,
+        hub_session() as hub,
         aiohttp.ClientSession(connector=connector, cookie_jar=jar, auto_decompress=False) as session,
     ):
         engines = Engines(settings.llama_server_path, named=settings.engines)
@@ -153,11 +158,19 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
         )
         waking = Waking(fleet)
         gateway = wire_gateway(settings, folder, registry, fleet, waking, recorder.activity)
+        scanner = Scanner(registry, lambda: scan_roots(settings, os.environ), live.changes.the_scan)
+        downloads = Downloads(
+            Hub(hub, settings.hf_endpoint, settings.hub_token),
+            settings.own_models,
+            folder.downloads,
+            on_change=lambda download: tell_download(live.bus, download),
+            find_model=lambda path: find_model(registry, scanner, path),
+        )
         services = Services(
             settings=settings,
             folder=folder,
             registry=registry,
-            scanner=Scanner(registry, lambda: scan_roots(settings, os.environ), live.changes.the_scan),
+            scanner=scanner,
             engines=engines,
             fleet=fleet,
             began=time.monotonic(),
@@ -166,6 +179,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             counts=counts,
             gateway=gateway,
             recorder=recorder,
+            downloads=downloads,
         )
         work = (
             lambda: tell(services),
@@ -178,6 +192,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
         try:
             yield services, build_application(services, gateway_router(gateway, registry, fleet))
         finally:
+            await downloads.close()
             await waking.close()
             gateway.pool.close()
             live.bus.close()
@@ -185,6 +200,24 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
                 task.cancel()
             # After a graceful end nothing is left to let go of; after a defect the models stay loaded.
             await fleet.let_go(0.0)
+
+
+def hub_session() -> aiohttp.ClientSession:
+    """What speaks to the hub: by the proxy that the environment names, if it does."""
+    return aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=True, read_bufsize=1 << 20
+    )
+
+
+async def find_model(registry: Registry, scanner: Scanner, path: Path) -> str | None:
+    """Look for models anew; the id of the one whose first file it is."""
+    try:
+        await scanner.rescan()
+    except CouldNotSave as error:
+        log.error("%s", error)
+    return next(
+        (entry.model_id for entry in registry.entries.values() if entry.model.path == str(path)), None
+    )
 
 
 @asynccontextmanager
@@ -225,15 +258,6 @@ def wire_gateway(
     return Gateway(settings, folder.spool, activity, names, lines, news)
 
 
-def places_to_load(cores: int) -> int:
-    """How many servers may load at a time on so many cores.
-
-    Each warms up with busy threads on all of them, in a session and so a scheduling group of its own: four at
-    once on two cores took six times as long as one after the other.
-    """
-    return max(1, cores // 2)
-
-
 async def _keep_up(work: Callable[[], Awaitable[None]]) -> None:
     """Do it for as long as the control plane runs: after a defect in it, again."""
     while True:
@@ -254,6 +278,7 @@ async def boot(services: Services) -> None:
 
 
 async def _boot(services: Services) -> None:
+    services.downloads.begin()
     try:
         await services.engines.current()
     except EngineNotFound as error:

@@ -164,6 +164,32 @@ def rescan(as_json: bool) -> None:
 
 
 @main.command()
+@click.argument("name", metavar="ORG/REPO[:QUANTIZATION]")
+@click.option("--file", help="Its path in the repository, where the quantization does not tell which.")
+@click.option("--list", "lists", is_flag=True, help="Only list what the repository offers.")
+@as_json
+def pull(name: str, file: str | None, lists: bool, as_json: bool) -> None:
+    """Fetch a model from Hugging Face. Ctrl-C pauses it; the same command goes on with it."""
+    from synapse_engine import pull
+
+    if lists:
+        found = _call("GET", f"/api/downloads/search?{urlencode({'repo': name})}")
+        if as_json:
+            _print_json(found)
+        else:
+            _print_table(pull.rows(found), pull.COLUMNS, f"{found['repo']} has no GGUF files.")
+        return
+    download = pull.fetch(_client(), name, file, shows=not as_json and sys.stderr.isatty())
+    if download["status"] != "done":
+        error = pull.why_not(download)
+        _fail(error["error"], error["detail"])
+    if as_json:
+        _print_json(download)
+    else:
+        click.echo(pull.ending(download))
+
+
+@main.command()
 @click.argument("name", metavar="ID")
 @click.option("-n", "--lines", default=200, show_default=True, help="How many of the last lines.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with new lines as they come; Ctrl-C ends it.")
@@ -274,16 +300,19 @@ def _run(work: Any) -> None:
         runner.run(work)
 
 
-def _call(method: str, path: str, body: object = None) -> Any:
+def _client() -> Any:
     from synapse_engine.client import Client
 
-    return Client(_settings()).call(method, path, body)
+    return Client(_settings())
+
+
+def _call(method: str, path: str, body: object = None) -> Any:
+    return _client().call(method, path, body)
 
 
 def _events(path: str) -> Iterator[tuple[str, Any]]:
-    from synapse_engine.client import Client
-
-    return Client(_settings()).events(path)
+    events: Iterator[tuple[str, Any]] = _client().events(path)
+    return events
 
 
 def _id(name: str) -> str:

@@ -39,6 +39,7 @@ class DataFolder:
         self.loading = root / "loading.json"
         self.store = root / "synapse.db"
         self.spool = root / "spool"
+        self.downloads = root / "downloads.json"
         self._lock = root / "lock"
 
     @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
@@ -45,6 +46,12 @@ def _trimmed_key(key: SecretStr | None) -> SecretStr | None:
     """An empty key is none: it must never be one that everybody has."""
     trimmed = key.get_secret_value().strip() if key is not None else ""
     return SecretStr(trimmed) if trimmed else None
+
+
+def _hub(endpoint: str) -> str:
+    if not endpoint.startswith(("http://", "https://")) or not urlsplit(endpoint).hostname:
+        raise ValueError("it is an address such as https://huggingface.co")
+    return endpoint.rstrip("/")
 
 
 Folder = Annotated[Path, AfterValidator(_expand)]
@@ -87,7 +94,7 @@ class Settings(BaseSettings):
         "MODEL_SCAN_PATH", (), "Folders to search for models, split as PATH is."
     )
     scan_defaults: bool = _setting(
-        "SYNAPSE_SCAN_DEFAULTS", True, "Search known caches and stores, and the data folder's `models`, too."
+        "SYNAPSE_SCAN_DEFAULTS", True, "Search the places where others keep models, too."
     )
     port_range_start: Port = _setting(
         "MODEL_PORT_RANGE_START", 8080, "First port given to servers (inclusive)."
@@ -175,10 +182,21 @@ class Settings(BaseSettings):
         "SYNAPSE_REFRESH_SECONDS", 30, "How often the page asks for the registry by itself.", gt=0
     )
 
+    hf_endpoint: Annotated[str, AfterValidator(_hub)] = _setting(
+        "HF_ENDPOINT", "https://huggingface.co", "The hub that models are fetched from."
+    )
+    hf_token: Key = _setting(
+        "HF_TOKEN", None, "Token for that hub: for gated and private repositories. Sent nowhere else."
+    )
+
     @property
     def own_models(self) -> Path:
-        """Folder of the models that Synapse Engine itself brings."""
+        """Folder of the models that Synapse Engine itself brings; always searched."""
         return self.data_dir / "models"
+
+    @property
+    def hub_token(self) -> str | None:
+        return None if self.hf_token is None else self.hf_token.get_secret_value()
 
     @property
     def memory_limit_bytes(self) -> int | None:

@@ -126,7 +126,7 @@ async def test_a_plan_with_other_settings(plane: ControlPlane) -> None:
         "ctx_size": 8192,
         "threads": 2,
     }
-    assert (await plane.get(path)).json() == saved
+    assert (await plane.get(path)).json()["estimate"] == saved["estimate"]
 
 
 async def test_a_plan_with_all_settings_cleared(plane: ControlPlane) -> None:

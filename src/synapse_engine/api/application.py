@@ -6,7 +6,19 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 import synapse_engine
-from synapse_engine.api import activity, engines, errors, events, logs, metrics, models, page, servers, system
+from synapse_engine.api import (
+    activity,
+    downloads,
+    engines,
+    errors,
+    events,
+    logs,
+    metrics,
+    models,
+    page,
+    servers,
+    system,
+)
 from synapse_engine.api.security import Guard
 from synapse_engine.api.services import Services
 
@@ -22,7 +34,7 @@ def build_application(services: Services, gateway: APIRouter) -> FastAPI:
     app.state.services = services
     errors.install(app)
     # The longer paths come first: `/api/models/{model_id}` would catch `/api/models/servers`.
-    live = (events.router, logs.router, metrics.router, activity.router)
+    live = (events.router, logs.router, metrics.router, activity.router, downloads.router)
     for router in (*live, servers.router, engines.router, models.router, system.router, gateway):
         app.include_router(router)
     page.mount(app)

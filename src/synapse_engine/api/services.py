@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.catalog.scanner import Scanner
 from synapse_engine.datafolder import DataFolder
+from synapse_engine.downloads.downloads import Downloads
 from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.gateway.gateway import Gateway
@@ -55,6 +56,7 @@ class Services:
     counts: ServerCounts
     gateway: Gateway
     recorder: Recorder
+    downloads: Downloads
     # By model id: what a model's JSON was written from, and the JSON.
     rows: dict[str, tuple[object, bytes]] = field(default_factory=dict)
 

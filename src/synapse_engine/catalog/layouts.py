@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 HUB_PREFIX = "models--"
+# Above `ORG/REPO/FILE`, where our own downloads come to.
+HUB_FOLDER = "huggingface.co"
 LM_STUDIO_HOMES = frozenset({".lmstudio", "lm-studio"})
 FLAT_MANIFEST = re.compile(r"manifest=(?P<org>[^=]+)=(?P<repo>[^=]+)=[^=]*\.json")
 FLAT_NAME = re.compile(r"(?P<org>[^_]+)_(?P<repo>.+?-GGUF)_(?P<file>.+)", re.IGNORECASE)
@@ -49,13 +51,15 @@ def huggingface_repo(folder: str) -> Repo | None:
 
 
 def plain_repo(folder: str, depth: int) -> Repo | None:
-    """`ORG/REPO`, as LM Studio has it. Elsewhere it is believed only of a folder that says it is of GGUFs.
+    """`ORG/REPO`, as LM Studio and our own downloads have it. Elsewhere it is believed only of a
+    folder that says it is of GGUFs.
 
     depth: how far the folder lies below the scanned one; a repository needs a folder for its owner above it.
     """
     owner = os.path.dirname(folder)
-    is_in_lm_studio = _is_lm_studio(os.path.dirname(owner))
-    if not is_in_lm_studio and (depth < 2 or not folder.lower().endswith("gguf")):
+    above = os.path.dirname(owner)
+    is_in_store = _is_lm_studio(above) or os.path.basename(above) == HUB_FOLDER
+    if not is_in_store and (depth < 2 or not folder.lower().endswith("gguf")):
         return None
     name = f"{os.path.basename(owner)}/{os.path.basename(folder)}"
     return Repo(name, folder, is_cached=False)

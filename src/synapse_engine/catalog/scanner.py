@@ -37,11 +37,10 @@ log = logging.getLogger(__name__)
 
 
 def scan_roots(settings: Settings, environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Every folder that is searched: the person's, then the known caches and the data folder's own."""
-    if not settings.scan_defaults:
-        return settings.scan_paths
+    """Every folder that is searched: the person's, then the known caches, and where downloads come to."""
+    known = default_roots(environ) if settings.scan_defaults else []
     own = [settings.own_models] if is_there(settings.own_models) else []
-    return tuple(dict.fromkeys([*settings.scan_paths, *default_roots(environ), *own]))
+    return tuple(dict.fromkeys([*settings.scan_paths, *known, *own]))
 
 
 class Scanner:

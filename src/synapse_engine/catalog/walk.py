@@ -19,7 +19,7 @@ from synapse_engine.catalog.ollama import BLOBS_FOLDER, STORE_FOLDERS, Blob, is_
 EXTENSION = ".gguf"
 # SHA-256, which Ollama says in front; the Hugging Face cache has SHA-1 for what is not large.
 CONTENT_HASH = re.compile(r"(?:sha256-)?([0-9a-f]{40}|[0-9a-f]{64})")
-PARTIAL_ENDINGS = (".incomplete", ".downloadInProgress")
+PARTIAL_ENDINGS = (".incomplete", ".downloadInProgress", ".part")
 
 
 class _Folder(NamedTuple):

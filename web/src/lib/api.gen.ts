@@ -186,6 +186,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/downloads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Downloads
+         * @description Every download that was not removed.
+         */
+        get: operations["list_downloads_api_downloads_get"];
+        put?: never;
+        /**
+         * Begin
+         * @description Begin to fetch a model, or go on with it: the same asked for twice is one download.
+         */
+        post: operations["begin_api_downloads_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/downloads/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search
+         * @description The models that a repository offers, each with whether this machine could run it. Fetches nothing.
+         */
+        get: operations["search_api_downloads_search_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/downloads/{download_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Go on with one that was paused or has failed.
+         */
+        post: operations["resume_api_downloads__download_id__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/downloads/{download_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove
+         * @description Break it off, throw away what is not whole, and take it from the list. A model that is whole stays.
+         */
+        delete: operations["remove_api_downloads__download_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/servers": {
         parameters: {
             query?: never;
@@ -1068,6 +1152,112 @@ export interface components {
             free_mb: number;
         };
         /**
+         * DownloadAsk
+         * @description Which model of which repository. Where nothing says which, the recommended one is taken.
+         */
+        DownloadAsk: {
+            /**
+             * Repo
+             * @description a repository's name, that name and a quantization, or a page's or a file's address
+             * @example org/repo
+             * @example org/repo:Q4_K_M
+             * @example hf.co/org/repo
+             * @example https://huggingface.co/org/repo
+             */
+            repo: string;
+            /**
+             * File
+             * @description its path in the repository; of several shards any one
+             */
+            file?: string | null;
+            /**
+             * Quantization
+             * @example Q4_K_M
+             * @example UD-Q4_K_XL
+             */
+            quantization?: string | null;
+        };
+        /** DownloadList */
+        DownloadList: {
+            /**
+             * Downloads
+             * @description oldest first
+             */
+            downloads: components["schemas"]["DownloadOut"][];
+            /**
+             * Folder
+             * @description where models come to
+             */
+            folder: string;
+            /**
+             * Disk Free Mb
+             * @description for one more download, in MB
+             */
+            disk_free_mb: number;
+        };
+        /** DownloadOut */
+        DownloadOut: {
+            /** Id */
+            id: string;
+            /** Repo */
+            repo: string;
+            /**
+             * Revision
+             * @description the commit that it is of
+             */
+            revision: string;
+            /** Quantization */
+            quantization: string | null;
+            /** Files */
+            files: components["schemas"]["OfferedFile"][];
+            /**
+             * Folder
+             * @description where they come to
+             */
+            folder: string;
+            /** @description queued: two are fetched at a time; paused: until it is resumed; cancelled: gone from the list */
+            status: components["schemas"]["Status"];
+            /**
+             * Total Mb
+             * @description MB (10^6 bytes)
+             */
+            total_mb: number;
+            /**
+             * Done Mb
+             * @description fetched so far, or while verifying, verified, in MB
+             */
+            done_mb: number;
+            /**
+             * Progress
+             * @description of the step that status names, 0 to 1
+             */
+            progress: number;
+            /**
+             * Mb Per Second
+             * @description of the last seconds; null where nothing comes
+             */
+            mb_per_second: number | null;
+            /**
+             * Eta Seconds
+             * @description of the step that status names, in seconds
+             */
+            eta_seconds: number | null;
+            /** @description why it failed, and what to do */
+            error: components["schemas"]["LastError"] | null;
+            /**
+             * Added At
+             * Format: date-time
+             */
+            added_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Model Id
+             * @description the model that it has become
+             */
+            model_id: string | null;
+        };
+        /**
          * EnableAsk
          * @description The given models, or those of a tier, or all.
          */
@@ -1319,6 +1509,8 @@ export interface components {
             /** @description new lines, for the models asked for with `log` */
             log: components["schemas"]["LogEvent"];
             notice: components["schemas"]["NoticeOut"];
+            /** @description as it is now, twice a second while it goes on */
+            download: components["schemas"]["DownloadOut"];
             /** @description requests in flight and ended, at most ten times a second; no id */
             activity: components["schemas"]["ActivityEvent"];
             /** @description who waits, at most ten times a second; no id */
@@ -1737,6 +1929,86 @@ export interface components {
             at: string;
         };
         /**
+         * OfferOut
+         * @description A model of a repository: all that would be fetched.
+         */
+        OfferOut: {
+            /**
+             * File
+             * @description its path in the repository; the first shard's
+             */
+            file: string;
+            /**
+             * Quantization
+             * @description by the file's name
+             */
+            quantization: string | null;
+            /**
+             * Files
+             * @description all shards, and the projector that it sees with
+             */
+            files: components["schemas"]["OfferedFile"][];
+            /**
+             * Size Mb
+             * @description MB (10^6 bytes)
+             */
+            size_mb: number;
+            /** Shards */
+            shards: number;
+            /**
+             * Has Projector
+             * @description a projector (mmproj) comes with it, so it can see or hear
+             */
+            has_projector: boolean;
+            /**
+             * Estimated Memory Mb
+             * @description a rough by its size, for a context of 8,192 tokens, in MB
+             */
+            estimated_memory_mb: number;
+            /**
+             * Fits
+             * @description into all the memory for servers
+             */
+            fits: boolean;
+            /**
+             * Fits Now
+             * @description into what is free of it now
+             */
+            fits_now: boolean;
+            /**
+             * Fits Gpu
+             * @description into the GPUs alone; null where there is none
+             */
+            fits_gpu: boolean | null;
+            /** Fits Disk */
+            fits_disk: boolean;
+            /**
+             * Is Recommended
+             * @description what is taken where nothing says which
+             */
+            is_recommended: boolean;
+            /**
+             * Is Here
+             * @description it was downloaded before
+             */
+            is_here: boolean;
+            /**
+             * Download Id
+             * @description of a download of it that has not ended well yet
+             */
+            download_id: string | null;
+        };
+        /** OfferedFile */
+        OfferedFile: {
+            /** Path */
+            path: string;
+            /**
+             * Size Mb
+             * @description MB (10^6 bytes)
+             */
+            size_mb: number;
+        };
+        /**
          * Outcome
          * @description How a call ended. ERROR: the server answered 400 or above. REFUSED: we did, without asking it.
          * @enum {string}
@@ -1924,6 +2196,36 @@ export interface components {
              */
             notices: string[];
         };
+        /** RepositoryOut */
+        RepositoryOut: {
+            /**
+             * Repo
+             * @description as the hub writes it
+             */
+            repo: string;
+            /**
+             * Revision
+             * @description the commit that was found
+             */
+            revision: string;
+            /** Url */
+            url: string;
+            /**
+             * Gated
+             * @description its files need HF_TOKEN, of an account that has accepted its terms
+             */
+            gated: boolean;
+            /**
+             * Offers
+             * @description smallest first; empty where it has no GGUF files
+             */
+            offers: components["schemas"]["OfferOut"][];
+            /**
+             * Disk Free Mb
+             * @description for one more download, in MB
+             */
+            disk_free_mb: number;
+        };
         /** Rescanned */
         Rescanned: {
             /**
@@ -2090,6 +2392,8 @@ export interface components {
             registry: components["schemas"]["RegistryOut"];
             servers: components["schemas"]["ServerList"];
             system: components["schemas"]["SystemOut"];
+            /** Downloads */
+            downloads: components["schemas"]["DownloadOut"][];
         };
         /**
          * Stage
@@ -2156,6 +2460,11 @@ export interface components {
              */
             startup_time_seconds: number;
         };
+        /**
+         * Status
+         * @enum {string}
+         */
+        Status: "queued" | "downloading" | "verifying" | "done" | "paused" | "failed" | "cancelled";
         /** StoppedAll */
         StoppedAll: {
             /**
@@ -2748,6 +3057,345 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_downloads_api_downloads_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    begin_api_downloads_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DownloadAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    search_api_downloads_search_get: {
+        parameters: {
+            query: {
+                /** @description as for a download */
+                repo: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoryOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    resume_api_downloads__download_id__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                download_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_api_downloads__download_id__delete: {
+        parameters: {
+            query?: {
+                /** @description true: only pause it, to be resumed */
+                keep?: boolean;
+            };
+            header?: never;
+            path: {
+                download_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from synapse_engine.api.wire.activity import ActivityEvent, QueueOut
 from synapse_engine.api.wire.base import Mb
+from synapse_engine.api.wire.downloads import DownloadOut
 from synapse_engine.api.wire.memory import DeviceOut
 from synapse_engine.api.wire.models import ModelOut, RegistryOut, SkippedFile
 from synapse_engine.api.wire.servers import LogEvent, ServerList, ServerOut
@@ -21,6 +22,7 @@ class Snapshot(BaseModel):
     registry: RegistryOut
     servers: ServerList
     system: SystemOut
+    downloads: list[DownloadOut]
 
 
 class ScanOut(BaseModel):
@@ -67,6 +69,7 @@ class Events(BaseModel):
     memory: MemoryOut
     log: LogEvent = Field(description="new lines, for the models asked for with `log`")
     notice: NoticeOut
+    download: DownloadOut = Field(description="as it is now, twice a second while it goes on")
     activity: ActivityEvent = Field(
         description="requests in flight and ended, at most ten times a second; no id"
     )
