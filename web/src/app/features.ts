@@ -1,5 +1,6 @@
+import { logs } from "../features/logs";
 import { models } from "../features/models";
 import type { Feature } from "../lib/feature";
 
 /** Every page, in the navigation's order; the first is home. */
-export const FEATURES: readonly [Feature, ...Feature[]] = [models];
+export const FEATURES: readonly [Feature, ...Feature[]] = [models, logs];

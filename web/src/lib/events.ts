@@ -9,12 +9,27 @@ export type LiveEvent = { [Name in keyof Events]: { event: Name; data: Events[Na
 // The control plane sends at least a comment every 15 s.
 const SILENCE_MS = 40_000;
 
+/** One event of any stream, as it came. */
+export interface Told {
+  event: string;
+  data: unknown;
+}
+
 /**
- * Hears every event until the connection or the signal ends. Not EventSource, which cannot send the key.
+ * Hears every event until the connection or the signal ends.
  * Throws ApiError and Unreachable.
  */
-export async function listen(onEvent: (event: LiveEvent) => void, signal: AbortSignal): Promise<void> {
-  const reader = (await stream("/api/events", signal)).pipeThrough(new TextDecoderStream()).getReader();
+export function listen(onEvent: (event: LiveEvent) => void, signal: AbortSignal): Promise<void> {
+  return follow("/api/events", (told) => onEvent(told as LiveEvent), signal);
+}
+
+/** Hears a stream of events. Not EventSource, which cannot send the key. Throws ApiError and Unreachable. */
+export async function follow(
+  path: string,
+  onEvent: (told: Told) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const reader = (await stream(path, signal)).pipeThrough(new TextDecoderStream()).getReader();
   const leave = () => void reader.cancel().catch(() => undefined);
   signal.addEventListener("abort", leave, { once: true });
   let silence = setTimeout(leave, SILENCE_MS);
@@ -27,7 +42,7 @@ export async function listen(onEvent: (event: LiveEvent) => void, signal: AbortS
       silence = setTimeout(leave, SILENCE_MS);
       const blocks = (text + value).split("\n\n");
       text = blocks.pop() ?? "";
-      for (const event of blocks.map(eventOf)) if (event) onEvent(event);
+      for (const told of blocks.map(toldIn)) if (told) onEvent(told);
     }
   } finally {
     clearTimeout(silence);
@@ -36,7 +51,7 @@ export async function listen(onEvent: (event: LiveEvent) => void, signal: AbortS
   }
 }
 
-function eventOf(block: string): LiveEvent | null {
+function toldIn(block: string): Told | null {
   const fields = new Map(
     block.split("\n").map((line) => {
       const colon = line.indexOf(": ");
@@ -44,5 +59,5 @@ function eventOf(block: string): LiveEvent | null {
     }),
   );
   const [event, data] = [fields.get("event"), fields.get("data")];
-  return event && data ? ({ event, data: JSON.parse(data) } as LiveEvent) : null;
+  return event && data ? { event, data: JSON.parse(data) } : null;
 }

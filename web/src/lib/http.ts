@@ -28,7 +28,7 @@ export function retryMs(failure: Error): number | false {
 }
 
 interface Asked {
-  method?: "GET" | "POST" | "PATCH";
+  method?: "GET" | "POST" | "PATCH" | "DELETE";
   body?: unknown;
   signal?: AbortSignal | undefined;
 }

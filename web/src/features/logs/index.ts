@@ -1,0 +1,9 @@
+import type { Feature } from "../../lib/feature";
+
+export const logs: Feature = {
+  path: "logs",
+  label: "Logs",
+  key: "l",
+  load: () => import("./page"),
+  actions: () => import("./palette"),
+};
