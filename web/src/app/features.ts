@@ -1,6 +1,7 @@
+import { ask } from "../features/ask";
 import { logs } from "../features/logs";
 import { models } from "../features/models";
 import type { Feature } from "../lib/feature";
 
 /** Every page, in the navigation's order; the first is home. */
-export const FEATURES: readonly [Feature, ...Feature[]] = [models, logs];
+export const FEATURES: readonly [Feature, ...Feature[]] = [models, ask, logs];

@@ -1,0 +1,9 @@
+import type { Feature } from "../../lib/feature";
+
+export const ask: Feature = {
+  path: "ask",
+  label: "Ask",
+  key: "a",
+  load: () => import("./page"),
+  actions: () => import("./palette"),
+};
