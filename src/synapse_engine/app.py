@@ -336,7 +336,16 @@ def listen(settings: Settings) -> Iterator[socket.socket]:
         # Connections have it from here: asyncio does not know a socket without a protocol number for TCP.
         # A body after its head would then wait 40 ms for the client's word that the head has come.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _notice_the_vanished(listener)
         yield listener
+
+
+def _notice_the_vanished(listener: socket.socket) -> None:
+    """A client whose machine has gone without a word is known to have left after two minutes."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, option):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 async def _until_ended(services: Services, serving: asyncio.Task[None], booting: asyncio.Task[None]) -> None:

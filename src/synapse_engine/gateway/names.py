@@ -24,6 +24,7 @@ TIERS = tuple(Tier)
 HOW_TO_FIND = (
     "GET /v1/models lists what may be asked for; on the page, tick a model to enable it, or press START."
 )
+COMPARED = 200
 TIER_NAMES = {tier.value: tier for tier in Tier}
 RESERVED = frozenset([AUTO, LOADED, *TIER_NAMES])
 # Names differ in case too, so that without a bound a client could go on for ever.
@@ -236,7 +237,10 @@ class Names:
         variants = [variant.name for matches in self._variants.values() for _, variant in matches]
         # Each as it is written, whatever case was asked for.
         spellings = {known.casefold(): known for known in (*aliases, *variants, *entries)}
-        close = get_close_matches(name.casefold(), spellings, n=3, cutoff=0.5)
+        wanted = name.casefold()
+        # A comparison of each of thousands would hold up everybody else.
+        alike = [known for known in spellings if len(spellings) <= COMPARED or known[:3] == wanted[:3]]
+        close = get_close_matches(wanted, alike[:COMPARED], n=3, cutoff=0.5)
         running = [model_id for model_id, entry in entries.items() if self._state(entry) is State.READY]
         parts = [
             f"Did you mean {' or '.join(spellings[each] for each in close)}?" if close else "",
