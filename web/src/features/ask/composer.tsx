@@ -7,6 +7,8 @@ import "./composer.css";
 interface Props {
   label: string;
   canSee: boolean;
+  /** Whether there is somebody to ask. */
+  canSend?: boolean;
   /** Whether an answer is under way, which can be stopped. */
   asking?: boolean;
   question?: string;
@@ -20,11 +22,12 @@ interface Props {
 }
 
 /** Where a question is written. Enter sends, Shift-Enter breaks the line, Escape stops. */
-export function Composer({ label, canSee, asking = false, onSend, onStop, onCancel, onUp, ...given }: Props) {
-  const [text, setText] = useState(given.question ?? "");
-  const [images, setImages] = useState(given.images ?? []);
+export function Composer(props: Props) {
+  const { label, canSee, canSend = true, asking = false, onSend, onStop, onCancel, onUp } = props;
+  const [text, setText] = useState(props.question ?? "");
+  const [images, setImages] = useState(props.images ?? []);
   const field = useRef<HTMLTextAreaElement>(null);
-  const isReady = !asking && (text.trim() !== "" || images.length > 0);
+  const isReady = canSend && !asking && (text.trim() !== "" || images.length > 0);
   useEffect(() => {
     field.current?.focus({ preventScroll: true });
     field.current?.setSelectionRange(-1, -1);

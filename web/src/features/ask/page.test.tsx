@@ -21,6 +21,7 @@ interface Asked {
   end: () => void;
 }
 
+let plane: FakeControlPlane;
 let asked: Asked[];
 let refusal: Response | null;
 let client: QueryClient;
@@ -32,7 +33,7 @@ beforeEach(() => {
   asked = [];
   refusal = null;
   draft.set(newConversation());
-  new FakeControlPlane([
+  plane = new FakeControlPlane([
     aModel({ model_id: "smol", display_name: SMOL, status: "running", enabled: true }),
     aModel({
       model_id: "large",
@@ -263,4 +264,13 @@ it("offers pictures only to models that see", async () => {
   expect(screen.queryByLabelText("Add picture")).toBeNull();
   await user.selectOptions(screen.getByRole("combobox", { name: /^Model/ }), "large");
   await screen.findByLabelText("Add picture");
+});
+
+it("asks nobody where nobody can be asked, and says what to do", async () => {
+  for (const id of ["smol", "large"]) plane.change(id, { status: "stopped", enabled: false });
+  const user = open();
+  await screen.findByText(/No model can be asked/);
+  await user.type(await field(), "Who?{Enter}");
+  expect(shelf.get()).toEqual([]);
+  expect(asked).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { Dialog } from "../../components/dialog";
 import { useFleet } from "../../lib/fleet";
+import { useKeys } from "../../lib/keys";
 import { Link, restate, useRoute } from "../../lib/router";
 import { useStore } from "../../lib/store";
 import { say } from "../../lib/toasts";
@@ -57,6 +58,7 @@ function Thread({ conversation, wanted }: { conversation: Conversation; wanted: 
   const content = useRef<HTMLDivElement>(null);
   const goToEnd = useStick(content);
   const asking = isAsking(conversation);
+  useKeys([{ keys: "Escape", words: "Stop the answer", run: () => stop(id) }]);
   const canSee =
     models.length > 0 && models.every((model) => targets.find(({ name }) => name === model)?.sees);
 
@@ -97,6 +99,7 @@ function Thread({ conversation, wanted }: { conversation: Conversation; wanted: 
         <Composer
           label="Question"
           canSee={canSee}
+          canSend={models.length > 0}
           asking={asking}
           onSend={sendNew}
           onStop={() => stop(id)}

@@ -24,7 +24,7 @@ export function Whom({ models, targets, onChoose }: Props) {
           onChoose={(chosen) => onChoose(models.map((before, at) => (at === column ? chosen : before)))}
         />
       ))}
-      {models.length === 1 ? (
+      {models.length === 1 && (
         <Press
           className="button-plain"
           available={other !== undefined}
@@ -32,7 +32,8 @@ export function Whom({ models, targets, onChoose }: Props) {
         >
           Compare
         </Press>
-      ) : (
+      )}
+      {models.length > 1 && (
         <button type="button" className="button button-plain" onClick={() => onChoose(models.slice(0, 1))}>
           Only the first
         </button>
