@@ -24,6 +24,7 @@ from synapse_engine.api.downloads import tell_download
 from synapse_engine.api.live import tell
 from synapse_engine.api.rows import warm
 from synapse_engine.api.services import Live, Services
+from synapse_engine.api.traffic import tell_upstreams
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.catalog.scanner import Scanner, scan_roots
 from synapse_engine.datafolder import OWN_LOG, DataFolder
@@ -44,9 +45,12 @@ from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.lines import Lines
 from synapse_engine.gateway.names import Names
 from synapse_engine.gateway.news import News
+from synapse_engine.gateway.outbox import Outbox
 from synapse_engine.gateway.protocol import protocol_class
 from synapse_engine.gateway.recorder import Recorder, first_id
+from synapse_engine.gateway.remotes import Remotes
 from synapse_engine.gateway.routes import gateway_router
+from synapse_engine.gateway.upstream import Pool
 from synapse_engine.gateway.waking import Waking
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import LocalLauncher, port_holder
@@ -157,7 +161,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             on_change=on_change,
         )
         waking = Waking(fleet)
-        gateway = wire_gateway(settings, folder, registry, fleet, waking, recorder.activity)
+        gateway = await wire_gateway(settings, folder, registry, fleet, waking, recorder, live)
         scanner = Scanner(registry, lambda: scan_roots(settings, os.environ), live.changes.the_scan)
         downloads = Downloads(
             Hub(hub, settings.hf_endpoint, settings.hub_token),
@@ -187,6 +191,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             fleet.budget.memories.watch,
             fleet.idle_stops.watch,
             recorder.run,
+            gateway.remotes.watch,
         )
         tasks = [asyncio.create_task(_keep_up(each)) for each in work]
         try:
@@ -236,13 +241,14 @@ async def recording(settings: Settings, folder: DataFolder, bus: Bus) -> AsyncIt
         await store.close()
 
 
-def wire_gateway(
+async def wire_gateway(
     settings: Settings,
     folder: DataFolder,
     registry: Registry,
     fleet: Fleet,
     waking: Waking,
-    activity: Activity,
+    recorder: Recorder,
+    live: Live,
 ) -> Gateway:
     folder.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     lines = waking.lines = Lines(
@@ -253,9 +259,12 @@ def wire_gateway(
         queue_max=settings.queue_max,
         queue_seconds=settings.queue_seconds,
     )
-    names = Names(registry, fleet, on_demand=settings.on_demand)
+    pool = Pool(Outbox())
+    remotes = Remotes(recorder.store, pool, lambda: tell_upstreams(live, remotes))
+    await remotes.load()
+    names = Names(registry, fleet, remotes, on_demand=settings.on_demand)
     news = News(fleet, settings.loading_news)
-    return Gateway(settings, folder.spool, activity, names, lines, news)
+    return Gateway(settings, folder.spool, recorder.activity, names, lines, news, remotes, pool)
 
 
 async def _keep_up(work: Callable[[], Awaitable[None]]) -> None:

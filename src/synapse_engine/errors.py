@@ -23,6 +23,8 @@
       WaitedTooLong            503
       UpstreamFailed           502
       ServerRefused            (the server's own)
+      UpstreamLoop             508
+      UpstreamNotFound         404
       Booting                  503
       StillLooking             503
       EngineNotFound           503
@@ -237,13 +239,41 @@ class NotRunning(SynapseError):
 
 
 class UpstreamFailed(SynapseError):
-    """The server broke off before the first byte of its answer."""
+    """The server broke off its answer, or gave none. upstream: the name of one by URL."""
 
     code = "upstream_failed"
     status = 502
 
-    def __init__(self, reason: str) -> None:
-        super().__init__("The model's server did not answer", f"{reason}. Its log says more.")
+    def __init__(self, reason: str, upstream: str | None = None) -> None:
+        self.reason = reason
+        if upstream is None:
+            super().__init__("The model's server did not answer", f"{reason}. Its log says more.")
+        else:
+            super().__init__(
+                f"The upstream {upstream} did not answer",
+                f"{reason}. GET /api/upstreams says where it is looked for, and what it said last.",
+            )
+
+
+class UpstreamLoop(SynapseError):
+    """A request that has come back to where it was passed on before."""
+
+    code = "upstream_loop"
+    status = 508
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(
+            f"The upstream {upstream} leads back here",
+            "This request has been here before. An upstream must not be ourselves: PUT another URL or model.",
+        )
+
+
+class UpstreamNotFound(SynapseError):
+    code = "upstream_not_found"
+    status = 404
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No upstream of that name: {name}", "GET /api/upstreams lists those there are.")
 
 
 class ServerRefused(SynapseError):
@@ -305,6 +335,8 @@ class StoreFailed(SynapseError):
     status = 500
 
     def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
         super().__init__("The records cannot be reached", f"{path}: {reason}. Requests go on without them.")
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["server", "model", "scan", "memory", "notice", "activity", "queue", "download"]
+Kind = Literal["server", "model", "scan", "memory", "notice", "activity", "queue", "download", "upstreams"]
 
 QUEUE_EVENTS = 512
 KEPT_EVENTS = 2048

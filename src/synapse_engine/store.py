@@ -51,6 +51,15 @@ MIGRATIONS = (
     );
     CREATE INDEX activity_by_time ON activity (began_at);
     """,
+    """
+    CREATE TABLE upstreams (
+        name TEXT PRIMARY KEY,
+        url TEXT NOT NULL,
+        api_key TEXT,
+        key_header TEXT NOT NULL,
+        model TEXT
+    ) WITHOUT ROWID;
+    """,
 )
 
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -113,6 +122,9 @@ class Store:
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # It holds keys. SQLite gives its log the same rights.
+            os.close(os.open(self._path, os.O_RDONLY | os.O_CREAT, 0o600))
+            os.chmod(self._path, 0o600)
             self._connection = sqlite3.connect(self._path, isolation_level=None)
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             if version > len(self._migrations):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +16,11 @@ from synapse_engine.errors import AmbiguousModelName, InvalidChoice, ModelNotFou
 from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.lines import Lines, Seat
 from synapse_engine.gateway.names import KNOWN_MAX, Names, Target
+from synapse_engine.gateway.outbox import Outbox
+from synapse_engine.gateway.remotes import Remotes
+from synapse_engine.gateway.upstream import Pool
 from synapse_engine.gateway.waking import Waking
+from synapse_engine.store import Store
 
 NO_BODY = in_memory(b"")
 HARD = "Prove step by step that the derivative of x^2 is 2x, and explain why the proof works."
@@ -23,8 +28,13 @@ FAST, BALANCED, POWERFUL = Tier
 
 
 @pytest.fixture
-def names(rig: Rig) -> Names:
-    return Names(rig.registry, rig.fleet, on_demand=True)
+def remotes(tmp_path: Path) -> Remotes:
+    return Remotes(Store(tmp_path / "synapse.db"), Pool(Outbox()), lambda: None)
+
+
+@pytest.fixture
+def names(rig: Rig, remotes: Remotes) -> Names:
+    return Names(rig.registry, rig.fleet, remotes, on_demand=True)
 
 
 def ids(names: Names, name: str | None, question: str = "", kind: Kind = Kind.CHAT) -> tuple[str, ...]:
@@ -209,8 +219,8 @@ async def test_one_that_failed_is_the_last_choice(rig: Rig, names: Names) -> Non
     assert ids(names, "fast") == ("small", "large")
 
 
-async def test_without_starts_by_request_only_what_runs_or_comes(rig: Rig) -> None:
-    names = Names(rig.registry, rig.fleet, on_demand=False)
+async def test_without_starts_by_request_only_what_runs_or_comes(rig: Rig, remotes: Remotes) -> None:
+    names = Names(rig.registry, rig.fleet, remotes, on_demand=False)
     await add(rig, "a")
     await add(rig, "b", behaviour=Behaviour(loads_when_told=True))
     with pytest.raises(ModelNotFound):

@@ -18,6 +18,7 @@ from synapse_engine.api import (
     page,
     servers,
     system,
+    upstreams,
 )
 from synapse_engine.api.security import Guard
 from synapse_engine.api.services import Services
@@ -34,7 +35,7 @@ def build_application(services: Services, gateway: APIRouter) -> FastAPI:
     app.state.services = services
     errors.install(app)
     # The longer paths come first: `/api/models/{model_id}` would catch `/api/models/servers`.
-    live = (events.router, logs.router, metrics.router, activity.router, downloads.router)
+    live = (events.router, logs.router, metrics.router, activity.router, downloads.router, upstreams.router)
     for router in (*live, servers.router, engines.router, models.router, system.router, gateway):
         app.include_router(router)
     page.mount(app)

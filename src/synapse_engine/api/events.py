@@ -31,7 +31,8 @@ async def events(
 ) -> EventStream:
     """First a `snapshot`, then every change; `Last-Event-ID` goes on where it broke off, if possible.
 
-    `activity` and `queue` tell the state as it is, at the beginning and when it has changed; they have no id.
+    `activity`, `queue` and `upstreams` tell the state as it is, at the beginning and when it has changed;
+    they have no id.
     """
     sources = [_changes(services, _number(last_event_id))]
     for name in log or ():

@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from synapse_engine.api.services import Services
+from synapse_engine.api.services import Live, Services
 from synapse_engine.api.streams import framed
+from synapse_engine.api.upstreams import upstream_list
 from synapse_engine.api.wire.activity import ActivityEvent, EndedCall, LineOut, LiveCall, QueueOut
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.activity import Call, Outcome, Stage
 from synapse_engine.gateway.lines import LineView
 from synapse_engine.gateway.records import TEXT_MAX, Record
+from synapse_engine.gateway.remotes import Remotes
 
 COALESCE_SECONDS = 0.1
 LIVE_MAX = 100
@@ -45,10 +47,24 @@ async def tell_traffic(services: Services) -> None:
 
 
 def traffic(services: Services) -> bytes:
-    """The two events for one who has just come."""
+    """The three events for one who has just come."""
     services.live.told_requests = services.live.told_lines = None
     queue = queue_out(services).model_dump_json().encode()
-    return framed("activity", _activity(services, [], 0)) + framed("queue", queue)
+    upstreams = _upstreams(services.gateway.remotes)
+    return (
+        framed("activity", _activity(services, [], 0))
+        + framed("queue", queue)
+        + framed("upstreams", upstreams)
+    )
+
+
+def tell_upstreams(live: Live, remotes: Remotes) -> None:
+    """Tell all of them, as one of them has changed."""
+    live.bus.publish("upstreams", _upstreams(remotes), is_kept=False)
+
+
+def _upstreams(remotes: Remotes) -> bytes:
+    return upstream_list(remotes.known.values()).model_dump_json().encode()
 
 
 def _activity(services: Services, records: Iterable[Record], count: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from synapse_engine.catalog.model import Kind
 from synapse_engine.errors import BadRequest
@@ -66,6 +66,13 @@ def find_endpoint(method: bytes, url: bytes) -> Endpoint | None:
 
 def name_in_query(url: bytes) -> str | None:
     return _query(url).get("model")
+
+
+def with_name_in_query(url: bytes, name: str) -> bytes:
+    path, _, query = url.partition(b"?")
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    renamed = [(key, name if key == "model" else value) for key, value in pairs]
+    return path + b"?" + urlencode(renamed).encode()
 
 
 def name_and_path(url: bytes) -> tuple[str, bytes]:

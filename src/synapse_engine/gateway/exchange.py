@@ -17,7 +17,7 @@ from synapse_engine.errors import SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.dialect import Dialect, error_body, error_event, error_headers, event
-from synapse_engine.gateway.endpoints import NamedBy, name_and_path, name_in_query
+from synapse_engine.gateway.endpoints import NamedBy, name_and_path, name_in_query, with_name_in_query
 from synapse_engine.gateway.headers import lines_of
 from synapse_engine.gateway.heads import STATUS_LINES, AnswerHead, RequestHead
 from synapse_engine.gateway.line import Asker, Seat, Wish
@@ -200,6 +200,8 @@ class Exchange:
         """Find whom it is for, and a seat there: at once, or in a task that waits."""
         try:
             target = self._target = self._read_target()
+            if target.remote is not None:
+                target.remote.refuse_round_trips(self._head.lines)
             if len(target.model_ids) == 1:
                 self._call.model_id = target.model_ids[0]
             seat = self._gateway.lines.seat_now(target, self._prefix(target))
@@ -222,7 +224,12 @@ class Exchange:
         else:
             name, self._url = name_and_path(self._url)
         call.asked = name or ""
-        target = self._gateway.names.find(name, self._body, self._head.endpoint.kind)
+        names = self._gateway.names
+        if named_by is NamedBy.PATH and (at := names.find_in_path(call.asked)) is not None:
+            return at
+        target = names.find(name, self._body, self._head.endpoint.kind)
+        if target.remote is not None and named_by is NamedBy.QUERY:
+            self._url = with_name_in_query(self._url, target.model_there)
         if target.changes is not None:
             self._body.replace(target.changes(self._body.whole(), self._url))
         return target
@@ -255,9 +262,9 @@ class Exchange:
             self._ask(connection, seat)
 
     async def _send_on_new(self, seat: Seat) -> None:
-        """On a new connection. A server that refuses it has just ended: then for a seat once more."""
+        """On a new connection. A server of ours that refuses it has just ended: then for a seat once more."""
         try:
-            for pause_seconds in CONNECT_AGAIN_SECONDS:
+            for pause_seconds in CONNECT_AGAIN_SECONDS if self._target.remote is None else (None,):
                 try:
                     connection = await self._gateway.pool.connect(seat.place)
                     break

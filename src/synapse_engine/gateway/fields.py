@@ -26,9 +26,23 @@ def read_fields(text: bytes | Raw) -> Fields:
         raise BadRequest("The body is not the JSON that was expected", str(error)) from error
 
 
+def with_text(text: bytes, name: str, value: str) -> bytes:
+    """The object with that text in that field; what is no object is left as it is."""
+    try:
+        fields = _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return text
+    return encode({**fields, name: Raw(encode(value))})
+
+
 def text_of(field: Raw | None) -> str | None:
     """What it says, where it is a text."""
     try:
         return None if field is None else msgspec.json.decode(field, type=str)
     except NOT_JSON:
         return None
+
+
+def is_plain(text: str, characters: int) -> bool:
+    """Whether it is a line that can be read, of 1 to so many characters, without spaces around it."""
+    return 0 < len(text) <= characters and text.isprintable() and text == text.strip()

@@ -13,13 +13,15 @@ from synapse_engine.gateway.headers import lines_of
 from synapse_engine.gateway.lines import Lines
 from synapse_engine.gateway.names import Names
 from synapse_engine.gateway.news import News
-from synapse_engine.gateway.outbox import Outbox
+from synapse_engine.gateway.remotes import Remotes
 from synapse_engine.gateway.upstream import Pool
 from synapse_engine.settings import Settings
 
 
 class Gateway:
-    """Attributes to use: activity, names, lines, news, outbox, pool; spool_folder, for large bodies."""
+    """Attributes to use: activity, names, lines, news, remotes, pool and its outbox; spool_folder, for large
+    bodies.
+    """
 
     def __init__(
         self,
@@ -29,13 +31,16 @@ class Gateway:
         names: Names,
         lines: Lines,
         news: News,
+        remotes: Remotes,
+        pool: Pool,
     ) -> None:
         self.activity = activity
         self.names = names
         self.lines = lines
         self.news = news
-        self.outbox = Outbox()
-        self.pool = Pool(self.outbox)
+        self.outbox = pool.outbox
+        self.remotes = remotes
+        self.pool = pool
         self.spool_folder = spool_folder
         self.body_max_bytes = settings.body_max_bytes
         self._access = Access(settings)

@@ -15,13 +15,13 @@ HOP_BY_HOP = frozenset(
 # already, so there is nothing left to expect, and its size is known. Answers are wanted as they are: their
 # tails are read.
 NOT_FORWARDED = HOP_BY_HOP | frozenset(
-    b"host authorization x-api-key content-length origin cookie expect accept-encoding".split()
+    b"host authorization x-api-key content-length origin referer cookie expect accept-encoding".split()
 )
 # Ours to say for the whole address, not the server's.
 NOT_RETURNED = HOP_BY_HOP | frozenset(
     b"server date content-length access-control-allow-origin access-control-allow-methods"
     b" access-control-allow-headers access-control-allow-credentials access-control-expose-headers"
-    b" access-control-max-age".split()
+    b" access-control-max-age set-cookie strict-transport-security alt-svc clear-site-data".split()
 )
 OF_THE_CONNECTION = frozenset([b"keep-alive", b"close", b""])
 

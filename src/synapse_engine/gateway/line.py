@@ -50,32 +50,47 @@ class LineView:
 
 
 class Seat:
-    """Use of a ready server until `release`. load_seconds: how much of the wait was for its start."""
+    """Use of a server until `release`; of an upstream by URL as many as there are requests.
 
-    __slots__ = ("lease", "line", "load_seconds", "model_id", "place", "server_id", "variant")
+    load_seconds: how much of the wait was for its start.
+    """
 
-    def __init__(self, line: Line, lease: Lease, place: Place, variant: str | None) -> None:
-        self.line = line
-        self.lease = lease
+    __slots__ = ("load_seconds", "model_id", "place", "server_id", "variant")
+
+    def __init__(self, place: Place, model_id: str, server_id: str, variant: str | None) -> None:
         self.place = place
-        self.model_id = line.model_id
-        self.server_id = server_id_of(line.model_id, lease.replica)
+        self.model_id = model_id
+        self.server_id = server_id
         self.variant = variant
         self.load_seconds = 0.0
 
     def release(self, *, is_lost: bool = False) -> None:
-        """is_lost: its server broke off. It may be ending, so nobody follows until that would be known."""
-        self.lease.__exit__(None, None, None)
-        if is_lost:
-            asyncio.get_running_loop().call_later(NOTICED_SECONDS, self.line.rises)
-        else:
-            self.line.rises()
+        """is_lost: its server broke off. Nobody waits for one by URL."""
 
     def __enter__(self) -> Seat:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+class LeasedSeat(Seat):
+    """Of a server of ours."""
+
+    __slots__ = ("lease", "line")
+
+    def __init__(self, line: Line, lease: Lease, place: Place, variant: str | None) -> None:
+        super().__init__(place, line.model_id, server_id_of(line.model_id, lease.replica), variant)
+        self.line = line
+        self.lease = lease
+
+    def release(self, *, is_lost: bool = False) -> None:
+        """What broke off may be ending, so that nobody follows until that would be known."""
+        self.lease.__exit__(None, None, None)
+        if is_lost:
+            asyncio.get_running_loop().call_later(NOTICED_SECONDS, self.line.rises)
+        else:
+            self.line.rises()
 
 
 @dataclass(slots=True, eq=False)
@@ -134,7 +149,7 @@ class Line:
             return None
         lease.__enter__()
         self.in_flight += 1
-        return Seat(self, lease, self._places.get(lease.api_key) or self._learn(lease), target.variant)
+        return LeasedSeat(self, lease, self._places.get(lease.api_key) or self._learn(lease), target.variant)
 
     def rises(self) -> None:
         """One has been served."""

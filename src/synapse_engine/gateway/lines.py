@@ -71,6 +71,8 @@ class Lines:
 
     def has_replicas(self, target: Target) -> bool:
         """Whether it matters which of several servers a conversation goes to."""
+        if target.remote is not None:
+            return False
         model_ids = target.model_ids
         if len(model_ids) == 1:
             return self.line(model_ids[0]).replicas > 1
@@ -78,6 +80,8 @@ class Lines:
 
     def seat_now(self, target: Target, prefix: int | None = None) -> Seat | None:
         """A seat where there is one at once and nobody waits for it. Raises Booting."""
+        if target.remote is not None:
+            return Seat(target.remote.place, target.model_ids[0], target.remote.remote.name, None)
         model_ids = target.model_ids
         line = self.line(model_ids[0] if len(model_ids) == 1 else self._choose(target))
         return None if line.waiting else line.sit_down(target, prefix)

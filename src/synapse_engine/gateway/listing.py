@@ -12,6 +12,7 @@ from synapse_engine.fleet.state import State
 from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.contexts import Contexts
 from synapse_engine.gateway.names import Names
+from synapse_engine.gateway.remotes import Known
 
 NO_BODY = in_memory(b"")
 
@@ -38,6 +39,19 @@ class Listed:
     def status(self) -> str:
         """As everywhere on the wire."""
         return "running" if self.state is State.READY else str(self.state)
+
+
+@dataclass(frozen=True)
+class ListedRemote:
+    """A model at an upstream by URL. is_reachable: when it was last asked."""
+
+    name: str
+    upstream: str
+    is_reachable: bool
+
+    @property
+    def status(self) -> str:
+        return "running" if self.is_reachable else "failed"
 
 
 class Listing:
@@ -82,6 +96,24 @@ class Listing:
         context = self._contexts.per_request(entry)
         return Listed(named, entry, self._fleet.server_of(entry.model_id), context, target.variant)
 
+    def remotes(self) -> list[ListedRemote]:
+        """Every model that an upstream by URL has said it has, or that is meant by its name."""
+        return [
+            _listed_remote(known, model)
+            for known in self._names.remotes.known.values()
+            for model in dict.fromkeys((*filter(None, [known.remote.model]), *known.models))
+        ]
+
+    def remote(self, name: str) -> ListedRemote | None:
+        """One such, where the name means one. Raises ModelNotFound, AmbiguousModelName."""
+        target = self._names.find(name, NO_BODY)
+        return None if target.remote is None else _listed_remote(target.remote, target.model_there)
+
     def _is_listed(self, entry: Entry, is_wanted: Callable[[State], bool]) -> bool:
         state = self._fleet.state_of(entry.model_id)
         return is_wanted(state) and (state is State.READY or (entry.choices.enabled and not entry.missing))
+
+
+def _listed_remote(known: Known, model: str) -> ListedRemote:
+    name = known.remote.name
+    return ListedRemote(f"{name}/{model}", name, known.check is not None and known.check.is_reachable)

@@ -13,8 +13,10 @@ from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.body import Body
+from synapse_engine.gateway.fields import with_text
 from synapse_engine.gateway.permission import why_not_started
 from synapse_engine.gateway.question import question_of
+from synapse_engine.gateway.remotes import Known, Remotes
 from synapse_engine.gateway.variants import Variant, check_variants, rewrite
 from synapse_engine.modes.complexity import weigh_question
 
@@ -29,6 +31,7 @@ TIER_NAMES = {tier.value: tier for tier in Tier}
 RESERVED = frozenset([AUTO, LOADED, *TIER_NAMES])
 # Names differ in case too, so that without a bound a client could go on for ever.
 KNOWN_MAX = 4096
+CANDIDATES_MAX = 20
 UP = (State.READY, State.STARTING, State.QUEUED)
 
 Change = Callable[[bytes, bytes], bytes]
@@ -39,20 +42,28 @@ class Target:
     """Whom a name means: models of which any will do, the best first.
 
     changes: makes the body that they are asked with, out of the client's and the path; None where that may
-    pass as it is.
+    pass as it is. remote: the upstream by URL that it is at, and model_there, what it is called there; its
+    model id is no model's of ours, but what it is recorded under.
     """
 
     model_ids: tuple[str, ...]
     variant: str | None = None
     changes: Change | None = None
+    remote: Known | None = None
+    model_there: str = ""
 
 
 class Names:
-    """Every name that a request may use. What a plain name means is worked out once for each registry."""
+    """Every name that a request may use. What a plain name means is worked out once for each registry.
 
-    def __init__(self, registry: Registry, fleet: Fleet, *, on_demand: bool) -> None:
+    Attribute to read: remotes, the upstreams by URL.
+    """
+
+    def __init__(self, registry: Registry, fleet: Fleet, remotes: Remotes, *, on_demand: bool) -> None:
         self._registry = registry
         self._fleet = fleet
+        self.remotes = remotes
+        self._known_remotes: Mapping[str, Known] = {}
         self._on_demand = on_demand
         self._entries: Mapping[str, Entry] | None = None
         self._known: dict[str, Target] = {}
@@ -81,16 +92,18 @@ class Names:
         self._known[name] = target
         return target
 
-    def knows(self, name: str) -> bool:
-        """Whether it is a name of a model or of a variant, be it of several."""
+    def find_in_path(self, name: str) -> Target | None:
+        """An upstream by URL, where it is its name: a path there need not be of any model's."""
         self._keep_up()
-        try:
-            self._match(name)
-        except AmbiguousModelName:
-            return True
-        except ModelNotFound:
-            return False
-        return True
+        known = self._known_remotes.get(name.strip().casefold())
+        if known is None or self._is_local(name):
+            return None
+        return Target((known.remote.name,), remote=known)
+
+    def knows(self, name: str) -> bool:
+        """Whether it is a name of a model, of a variant or of an upstream's, be it of several."""
+        self._keep_up()
+        return self._is_local(name) or self._remote_of(name) is not None
 
     def name_of(self, model_id: str, variant: str) -> str:
         """The shortest name that means this variant and nothing else."""
@@ -117,17 +130,26 @@ class Names:
             if name.casefold() in aliases:
                 raise NameTaken(name, f"{entry.model_id} as an alias")
             if name.casefold() not in had:
-                self._check_not_reserved(name)
+                self._check_free(name)
                 self._check_not_a_models(name)
         for alias in sorted(set(choices.aliases) - set(entry.choices.aliases)):
-            self._check_not_reserved(alias)
+            self._check_free(alias)
             others = {i for i, _ in self._variants.get(alias.casefold(), [])} - {entry.model_id}
             if others:
                 raise NameTaken(alias, f"a variant of {min(others)}")
 
-    def _check_not_reserved(self, name: str) -> None:
-        if name.casefold() in RESERVED:
-            raise InvalidChoice(f"Reserved name: {name}", f"{', '.join(sorted(RESERVED))} mean any model.")
+    def check_upstream(self, name: str) -> None:
+        """Whether an upstream by URL may have the name. Raises InvalidChoice, NameTaken."""
+        self._keep_up()
+        _check_not_reserved(name)
+        if of_variants := self._variants_named(name):
+            raise NameTaken(name, f"a variant of {of_variants[0][0]}")
+        self._check_not_a_models(name)
+
+    def _check_free(self, name: str) -> None:
+        _check_not_reserved(name)
+        if name.casefold() in self.remotes.known:
+            raise NameTaken(name, f"the upstream {name.casefold()}")
 
     def _check_not_a_models(self, name: str) -> None:
         try:
@@ -141,6 +163,9 @@ class Names:
     def _keep_up(self) -> None:
         if self._registry.entries is not self._entries:
             self._learn(self._registry.entries)
+        if self.remotes.known is not self._known_remotes:
+            self._known_remotes = self.remotes.known
+            self._known = {}
 
     def _learn(self, entries: Mapping[str, Entry]) -> None:
         self._entries = entries
@@ -154,6 +179,8 @@ class Names:
         try:
             return self._match(name)
         except ModelNotFound:
+            if (known := self._remote_of(name)) is not None:
+                return self._at(known, name)
             raise ModelNotFound(name, self._suggest(name)) from None
 
     def _match(self, name: str) -> Target:
@@ -170,6 +197,28 @@ class Names:
             )
         [(model_id, variant)] = matches
         return Target((model_id,), variant.name, lambda body, path: rewrite(variant, body, path))
+
+    def _is_local(self, name: str) -> bool:
+        """A name of a model or of a variant of ours."""
+        try:
+            self._match(name)
+        except AmbiguousModelName:
+            return True
+        except ModelNotFound:
+            return False
+        return True
+
+    def _remote_of(self, name: str) -> Known | None:
+        return self._known_remotes.get(name.partition("/")[0].casefold())
+
+    def _at(self, known: Known, name: str) -> Target:
+        """What NAME or NAME/MODEL of an upstream by URL means. Raises ModelNotFound, AmbiguousModelName."""
+        model = name.partition("/")[2] or _only_model(known)
+        label = self.remotes.label(known.remote.name, model)
+        if model == name:
+            return Target((label,), remote=known, model_there=model)
+        change: Change = lambda body, _: with_text(body, "model", model)  # noqa: E731
+        return Target((label,), changes=change, remote=known, model_there=model)
 
     def _variants_named(self, name: str) -> list[tuple[str, Variant]]:
         """By its own name, or after any name of its model and a colon; each with that model's id."""
@@ -235,8 +284,9 @@ class Names:
         entries = self._registry.entries
         aliases = [alias for entry in entries.values() for alias in entry.choices.aliases]
         variants = [variant.name for matches in self._variants.values() for _, variant in matches]
+        every = (*aliases, *variants, *self._known_remotes, *entries)
         # Each as it is written, whatever case was asked for.
-        spellings = {known.casefold(): known for known in (*aliases, *variants, *entries)}
+        spellings = {known.casefold(): known for known in every}
         wanted = name.casefold()
         # A comparison of each of thousands would hold up everybody else.
         alike = [known for known in spellings if len(spellings) <= COMPARED or known[:3] == wanted[:3]]
@@ -260,6 +310,28 @@ class Names:
 
     def _state(self, entry: Entry) -> State:
         return self._fleet.state_of(entry.model_id)
+
+
+def _check_not_reserved(name: str) -> None:
+    if name.casefold() in RESERVED:
+        raise InvalidChoice(f"Reserved name: {name}", f"{', '.join(sorted(RESERVED))} mean any model.")
+
+
+def _only_model(known: Known) -> str:
+    """What an upstream's own name means. Raises ModelNotFound, AmbiguousModelName."""
+    name, models = known.remote.name, known.models
+    if known.remote.model is not None:
+        return known.remote.model
+    if len(models) > 1:
+        raise AmbiguousModelName(name, [f"{name}/{model}" for model in models[:CANDIDATES_MAX]])
+    if not models:
+        problem = known.check and known.check.problem
+        raise ModelNotFound(
+            name,
+            f"This upstream has not said which models it has{f' ({problem})' if problem else ''}. Ask for "
+            f"{name}/MODEL, or PUT it with a `model`.",
+        )
+    return models[0]
 
 
 def variants_of(choices: Choices) -> list[Variant]:

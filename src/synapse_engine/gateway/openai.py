@@ -13,7 +13,7 @@ from synapse_engine.errors import SynapseError
 from synapse_engine.gateway.dialect import Dialect, error_body
 from synapse_engine.gateway.documented import JSON_BODY, refusals
 from synapse_engine.gateway.encoded import Encoded
-from synapse_engine.gateway.listing import Listed, Listing
+from synapse_engine.gateway.listing import Listed, ListedRemote, Listing
 
 # Anthropic's clients send it with every request.
 Version = Annotated[str | None, Header(alias="anthropic-version")]
@@ -50,7 +50,7 @@ def openai_router(listing: Listing) -> APIRouter:
 
     @router.get("/v1/models", summary="Enabled and running models, with their variants")
     async def list_models(anthropic_version: Version = None) -> Encoded:
-        listed = await listing.all()
+        listed: list[Listed | ListedRemote] = [*await listing.all(), *listing.remotes()]
         if anthropic_version is not None:
             return Encoded(anthropic_list(listed, listing.created))
         data = [openai_model(each, listing.created) for each in listed]
@@ -60,7 +60,7 @@ def openai_router(listing: Listing) -> APIRouter:
     async def one_model(name: str, anthropic_version: Version = None) -> Encoded:
         describe = openai_model if anthropic_version is None else anthropic_model
         try:
-            return Encoded(describe(await listing.one(name), listing.created))
+            return Encoded(describe(listing.remote(name) or await listing.one(name), listing.created))
         except SynapseError as error:
             dialect = Dialect.OPENAI if anthropic_version is None else Dialect.ANTHROPIC
             return Encoded(error_body(dialect, error), status_code=error.status)
@@ -68,11 +68,20 @@ def openai_router(listing: Listing) -> APIRouter:
     return router
 
 
-def openai_model(listed: Listed, created: int) -> dict[str, Any]:
+def openai_model(listed: Listed | ListedRemote, created: int) -> dict[str, Any]:
     """A model as OpenAI's list has it, with what clients of llama-server and of others look for beside it.
 
-    context_length and meta.n_ctx: tokens that one request may have, prompt and answer together.
+    context_length and meta.n_ctx: tokens that one request may have, prompt and answer together. Of a model at
+    an upstream by URL no more is known than its name.
     """
+    if isinstance(listed, ListedRemote):
+        return {
+            "id": listed.name,
+            "object": "model",
+            "created": created,
+            "owned_by": listed.upstream,
+            "status": listed.status,
+        }
     model, choices = listed.entry.model, listed.entry.choices
     return {
         "id": listed.name,
@@ -96,7 +105,7 @@ def openai_model(listed: Listed, created: int) -> dict[str, Any]:
     }
 
 
-def anthropic_list(listed: Sequence[Listed], created: int) -> dict[str, Any]:
+def anthropic_list(listed: Sequence[Listed | ListedRemote], created: int) -> dict[str, Any]:
     """The whole list as one page."""
     data = [anthropic_model(each, created) for each in listed]
     return {
@@ -107,13 +116,22 @@ def anthropic_list(listed: Sequence[Listed], created: int) -> dict[str, Any]:
     }
 
 
-def anthropic_model(listed: Listed, created: int) -> dict[str, Any]:
+def anthropic_model(listed: Listed | ListedRemote, created: int) -> dict[str, Any]:
+    created_at = datetime.fromtimestamp(created, UTC).isoformat()
+    if isinstance(listed, ListedRemote):
+        return {
+            "type": "model",
+            "id": listed.name,
+            "display_name": listed.name,
+            "created_at": created_at,
+            "lifecycle": "active",
+        }
     name = listed.entry.model.display_name
     return {
         "type": "model",
         "id": listed.name,
         "display_name": name if listed.variant is None else f"{name}, {listed.variant}",
-        "created_at": datetime.fromtimestamp(created, UTC).isoformat(),
+        "created_at": created_at,
         "max_input_tokens": listed.context_tokens,
         "max_tokens": listed.context_tokens,
         "lifecycle": "active",

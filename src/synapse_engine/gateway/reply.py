@@ -29,15 +29,15 @@ class Reply:
         self._failure: UpstreamFailed | None = None
         self._is_stale = False
 
-    async def ask(self, method: bytes, path: bytes, body: bytes = b"") -> None:
-        """Send it, and return once the answer's head is here. Raises UpstreamFailed."""
+    async def ask(self, method: bytes, path: bytes, body: bytes = b"", lines: bytes = JSON_LINES) -> None:
+        """Send it, with these headers, and return once the answer's head is here. Raises UpstreamFailed."""
         kept = self._pool.take(self._place)
-        self._send(kept or await self._pool.connect(self._place), method, path, body)
+        self._send(kept or await self._pool.connect(self._place), method, path, body, lines)
         await self._until_begun()
         if self._is_stale:
             # It was closed in the moment when it was used again, so nobody has read the request.
             self._failure, self._is_stale = None, False
-            self._send(await self._pool.connect(self._place), method, path, body)
+            self._send(await self._pool.connect(self._place), method, path, body, lines)
             await self._until_begun()
         if self._failure is not None:
             raise self._failure
@@ -93,9 +93,9 @@ class Reply:
 
     # Its own.
 
-    def _send(self, connection: Connection, method: bytes, path: bytes, body: bytes) -> None:
+    def _send(self, connection: Connection, method: bytes, path: bytes, body: bytes, lines: bytes) -> None:
         self._connection = connection
-        head = request_head(method, self._place, path, JSON_LINES, len(body))
+        head = request_head(method, self._place, path, lines, len(body))
         connection.ask(self, head, in_memory(body), expects_no_body=False)
 
     async def _until_begun(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -25,13 +27,17 @@ HEAD_BYTES = 1 << 16
 LINE_BYTES = 4  # of a header, besides its name and its value
 TOO_LARGE = f"its head has more than {HEAD_BYTES} bytes"
 WITH_BODY = frozenset([b"POST", b"PUT", b"PATCH"])
+# Seconds, seconds and tries: a machine that has gone is noticed after a minute. On Linux the last one, in
+# milliseconds, decides instead of the tries, and for what was sent and not taken too.
+KEEP_ALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 60_000}
 
 
 @dataclass(slots=True, eq=False)
 class Place:
     """Where a server is reached, and as whom. Another start of a model is another place: its key is new.
 
-    prefix: before every path. headers: whole lines that name host and key.
+    prefix: before every path. headers: whole lines that name host and key. upstream: its name, where it is
+    one by URL.
     """
 
     host: str
@@ -39,6 +45,10 @@ class Place:
     headers: bytes
     prefix: bytes = b""
     tls: ssl.SSLContext | None = None
+    upstream: str | None = None
+
+    def failed(self, reason: str) -> UpstreamFailed:
+        return UpstreamFailed(reason, self.upstream)
 
 
 def place_of(url: str, api_key: str) -> Place:
@@ -153,7 +163,7 @@ class Connection(asyncio.Protocol):
             asker.answer_ends()
             return
         is_stale = self._is_kept and self._is_untouched
-        asker.answer_fails(UpstreamFailed(_explain(error, self._has_begun)), is_stale)
+        asker.answer_fails(self._place.failed(_explain(error, self._has_begun)), is_stale)
 
     def data_received(self, data: bytes) -> None:
         asker = self._asker
@@ -283,7 +293,7 @@ class Connection(asyncio.Protocol):
         asker, self._asker = self._asker, None
         self._transport.abort()
         if asker is not None:
-            asker.answer_fails(UpstreamFailed(reason), is_stale=False)
+            asker.answer_fails(self._place.failed(reason), is_stale=False)
 
 
 class Pool:
@@ -312,13 +322,15 @@ class Pool:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                _, connection = await loop.create_connection(
+                transport, connection = await loop.create_connection(
                     lambda: Connection(self, place), place.host, place.port, ssl=place.tls
                 )
         except TimeoutError as error:
-            raise UpstreamFailed(f"No connection in {CONNECT_SECONDS:.0f} s") from error
+            raise place.failed(f"No connection in {CONNECT_SECONDS:.0f} s") from error
         except OSError as error:
-            raise UpstreamFailed(error.strerror or str(error)) from error
+            raise place.failed(_name(error)) from error
+        if place.upstream is not None:
+            _watch_over(transport)
         return connection
 
     def keep(self, place: Place, connection: Connection) -> None:
@@ -335,6 +347,23 @@ class Pool:
         for connections in list(self._idle.values()):
             for connection in list(connections):
                 connection.abort()
+
+
+def _name(error: OSError) -> str:
+    """In the system's words, where it is one of the system's errors."""
+    if error.errno is None or isinstance(error, ssl.SSLError | socket.gaierror):
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
+
+
+def _watch_over(transport: asyncio.Transport) -> None:
+    """Have the system find out that another machine has gone: its silence could be a long prompt."""
+    found = transport.get_extra_info("socket")
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in KEEP_ALIVE.items():
+        # Not every system has them all.
+        if (number := getattr(socket, option, None)) is not None:
+            found.setsockopt(socket.IPPROTO_TCP, number, value)
 
 
 def _explain(error: Exception | None, has_begun: bool) -> str:

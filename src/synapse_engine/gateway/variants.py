@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from synapse_engine.errors import InvalidChoice
-from synapse_engine.gateway.fields import Fields, encode, read_fields, text_of
+from synapse_engine.gateway.fields import Fields, encode, is_plain, read_fields, text_of
 
 NAME_CHARACTERS = 100
 # What a request says of itself, and what has a field of its own.
@@ -39,7 +39,7 @@ def check_variants(variants: Iterable[Variant]) -> None:
     seen = set[str]()
     for variant in variants:
         name = variant.name
-        if not name or name != name.strip() or not name.isprintable() or len(name) > NAME_CHARACTERS:
+        if not is_plain(name, NAME_CHARACTERS):
             raise InvalidChoice(
                 f"Bad name of a variant: {name}",
                 f"It takes 1 to {NAME_CHARACTERS} printable characters, without spaces around them.",

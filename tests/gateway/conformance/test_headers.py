@@ -74,10 +74,19 @@ async def test_the_same_name_again_is_kept_in_order(bed: Bed) -> None:
         (b"x-a", b"3"),
         (b"x-a", b"1"),
     ]
-    await connection.reply(
-        b"", "Set-Cookie: a=1; Path=/", "X-B: 2", "set-cookie: b=2", "Set-Cookie: a=1; Path=/"
-    )
-    assert (await client.answer()).all("set-cookie") == ["a=1; Path=/", "b=2", "a=1; Path=/"]
+    await connection.reply(b"", "Link: <a>; rel=x", "X-B: 2", "link: <b>", "Link: <a>; rel=x")
+    assert (await client.answer()).all("link") == ["<a>; rel=x", "<b>", "<a>; rel=x"]
+
+
+async def test_what_a_server_must_not_say_for_this_address_stays_out(bed: Bed) -> None:
+    """Cookies, and orders to the browser about the host."""
+    client, connection, _ = await bed.ask(bed.post(KEY))
+    said = ["Set-Cookie: a=1", "Strict-Transport-Security: max-age=9", 'Alt-Svc: h3=":443"', "X-Kept: 1"]
+    await connection.reply(b"ok", *said, 'Clear-Site-Data: "*"')
+    answer = await client.answer()
+    assert answer.all("x-kept") == ["1"]
+    for name in ("set-cookie", "strict-transport-security", "alt-svc", "clear-site-data"):
+        assert answer.all(name) == []
 
 
 VALUES = [

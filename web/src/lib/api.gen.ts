@@ -15,7 +15,8 @@ export interface paths {
          * Events
          * @description First a `snapshot`, then every change; `Last-Event-ID` goes on where it broke off, if possible.
          *
-         *     `activity` and `queue` tell the state as it is, at the beginning and when it has changed; they have no id.
+         *     `activity`, `queue` and `upstreams` tell the state as it is, at the beginning and when it has changed;
+         *     they have no id.
          */
         get: operations["events_api_events_get"];
         put?: never;
@@ -265,6 +266,50 @@ export interface paths {
          * @description Break it off, throw away what is not whole, and take it from the list. A model that is whole stays.
          */
         delete: operations["remove_api_downloads__download_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/upstreams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Upstreams
+         * @description Every upstream, as it was when it was last asked: at boot, when it was put, and once a minute.
+         */
+        get: operations["list_upstreams_api_upstreams_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/upstreams/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Upstream
+         * @description Add or replace one, and ask it for 5 s at most which models it has. Not reachable, it is kept too.
+         */
+        put: operations["put_upstream_api_upstreams__name__put"];
+        post?: never;
+        /**
+         * Remove Upstream
+         * @description Forget it and its key. What it is answering goes on.
+         */
+        delete: operations["remove_upstream_api_upstreams__name__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1515,6 +1560,8 @@ export interface components {
             activity: components["schemas"]["ActivityEvent"];
             /** @description who waits, at most ten times a second; no id */
             queue: components["schemas"]["QueueOut"];
+            /** @description all of them, when one has changed; no id */
+            upstreams: components["schemas"]["UpstreamList"];
         };
         /** FailedModel */
         FailedModel: {
@@ -2525,6 +2572,84 @@ export interface components {
          * @enum {string}
          */
         Tier: "fast" | "balanced" | "powerful";
+        /** UpstreamAsk */
+        UpstreamAsk: {
+            /**
+             * Url
+             * @description where it is, before or with `/v1`
+             * @example http://10.0.0.5:8000
+             * @example https://api.example.com/v1
+             */
+            url: string;
+            /**
+             * Api Key
+             * @description what it wants for a key; null or empty for none. Absent, the one before stays, unless the URL is another host's
+             */
+            api_key?: string | null;
+            /**
+             * Key Header
+             * @description where the key is sent; `x-api-key` for APIs in Anthropic's shape
+             * @default authorization
+             * @enum {string}
+             */
+            key_header: "authorization" | "x-api-key";
+            /**
+             * Model
+             * @description what NAME alone means there; null: the only model that it lists
+             */
+            model?: string | null;
+        };
+        /** UpstreamList */
+        UpstreamList: {
+            /** Upstreams */
+            upstreams: components["schemas"]["UpstreamOut"][];
+        };
+        /** UpstreamOut */
+        UpstreamOut: {
+            /**
+             * Name
+             * @description its models are asked for as NAME/MODEL
+             */
+            name: string;
+            /** Url */
+            url: string;
+            /**
+             * Has Key
+             * @description the key itself is never told
+             */
+            has_key: boolean;
+            /**
+             * Key Header
+             * @enum {string}
+             */
+            key_header: "authorization" | "x-api-key";
+            /** Model */
+            model: string | null;
+            /**
+             * Reachable
+             * @description whether it answered when it was last asked; null before
+             */
+            reachable: boolean | null;
+            /**
+             * Models
+             * @description what it lists at /v1/models
+             */
+            models: string[];
+            /**
+             * Problem
+             * @description why its models are not known
+             */
+            problem: string | null;
+            /** Checked At */
+            checked_at: string | null;
+        };
+        /** UpstreamRemoved */
+        UpstreamRemoved: {
+            /** Message */
+            message: string;
+            /** Name */
+            name: string;
+        };
         /**
          * Variant
          * @description A further name of a model, with its own sampling and system prompt. What a request says goes first.
@@ -3405,6 +3530,200 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_upstreams_api_upstreams_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpstreamList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    put_upstream_api_upstreams__name__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpstreamAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpstreamOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_upstream_api_upstreams__name__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpstreamRemoved"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

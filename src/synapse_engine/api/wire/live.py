@@ -14,6 +14,7 @@ from synapse_engine.api.wire.memory import DeviceOut
 from synapse_engine.api.wire.models import ModelOut, RegistryOut, SkippedFile
 from synapse_engine.api.wire.servers import LogEvent, ServerList, ServerOut
 from synapse_engine.api.wire.system import SystemOut
+from synapse_engine.api.wire.upstreams import UpstreamList
 
 
 class Snapshot(BaseModel):
@@ -74,3 +75,4 @@ class Events(BaseModel):
         description="requests in flight and ended, at most ten times a second; no id"
     )
     queue: QueueOut = Field(description="who waits, at most ten times a second; no id")
+    upstreams: UpstreamList = Field(description="all of them, when one has changed; no id")

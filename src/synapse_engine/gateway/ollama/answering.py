@@ -61,13 +61,13 @@ class Answers:
         began = time.monotonic()
         seconds = keep_alive_seconds(asked.keep_alive)
         target = self._target(asking, asked, sent)
-        if order is None and seconds == 0.0:
+        if order is None and seconds == 0.0 and target.remote is None:
             model_id = asking.call.model_id = target.model_ids[0]
             await self._fleet.unload(model_id)
             yield _record(asked.model or model_id) | in_shape(Piece()) | _done("unload")
             return
         with await asking.seat(target, sent) as seat:
-            self._keep(seat, asked, seconds)
+            self._keep(seat, target, asked, seconds)
             name = asked.model or seat.model_id
             if order is None:
                 yield _record(name) | in_shape(Piece()) | _done("load")
@@ -93,7 +93,7 @@ class Answers:
         began = time.monotonic()
         target = self._target(asking, asked, sent, Kind.EMBEDDING)
         with await asking.seat(target, sent) as seat:
-            self._keep(seat, asked, keep_alive_seconds(asked.keep_alive))
+            self._keep(seat, target, asked, keep_alive_seconds(asked.keep_alive))
             vectors, tokens = await _embed(asking, seat, target, order)
             yield {
                 "model": asked.model or seat.model_id,
@@ -108,7 +108,7 @@ class Answers:
         """Of /api/embeddings, the older one of a single text."""
         target = self._target(asking, asked, sent, Kind.EMBEDDING)
         with await asking.seat(target, sent) as seat:
-            self._keep(seat, asked, keep_alive_seconds(asked.keep_alive))
+            self._keep(seat, target, asked, keep_alive_seconds(asked.keep_alive))
             vectors, _ = await _embed(asking, seat, target, order)
             yield {"embedding": vectors[0] if vectors else []}
 
@@ -116,7 +116,9 @@ class Answers:
         asking.call.asked, asking.call.bytes_in = asked.model or "", sent.size
         return self._names.find(known_name(self._names, asked.model or ""), in_memory(sent.data), kind)
 
-    def _keep(self, seat: Seat, asked: Asked, seconds: float | None) -> None:
+    def _keep(self, seat: Seat, target: Target, asked: Asked, seconds: float | None) -> None:
+        if target.remote is not None:
+            return  # how long it stays loaded is its owner's business
         if seconds is not None:
             self._fleet.keep_alive(seat.model_id, seconds)
         for option, setting in ignored_options(asked).items():
