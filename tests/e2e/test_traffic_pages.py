@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,50 @@ def test_logs_of_a_server_and_of_the_control_plane(page: Page) -> None:
     assert started.value.suggested_filename == f"{MODEL_ID}.log"
     lines = Path(started.value.path()).read_text().splitlines()
     assert lines and all("load" in line.lower() for line in lines)
+
+
+def ask(plane: Serving, words: int) -> int:
+    """The status of an answer of at most so many words."""
+    asked = {"model": MODEL_ID, "prompt": "Once upon a time", "max_tokens": words, "ignore_eos": True}
+    return plane.http.post("/v1/completions", json=asked).status_code
+
+
+def test_activity_live_cancelled_and_past(page: Page, control_plane: Serving) -> None:
+    for _ in range(3):
+        assert ask(control_plane, 8) == 200
+    assert control_plane.http.post("/v1/completions", json={"model": "nobody"}).status_code == 404
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    past = page.get_by_role("table", name="Requests that have ended")
+    expect(past.get_by_role("row")).to_have_count(5)
+    with ThreadPoolExecutor() as clients:
+        asked = [clients.submit(ask, control_plane, 3000) for _ in range(2)]
+        live = page.get_by_role("table", name="Requests in flight")
+        expect(live.get_by_role("row")).to_have_count(3)
+        expect(page.get_by_role("table", name="Queue").get_by_role("row")).to_have_count(2)
+        shoot(page, "activity")
+        for _ in asked:
+            before = live.get_by_role("button").count()
+            live.get_by_role("button").first.click()
+            if before > 1:
+                expect(live.get_by_role("button")).to_have_count(before - 1)
+        expect(page.get_by_text("No request is in flight.")).to_be_visible()
+        # An answer that had not begun is cut off, else an error is sent.
+        assert all(answer.exception() or answer.result() >= 400 for answer in asked)
+    expect(past.get_by_text("cancelled")).to_have_count(2)
+    page.get_by_role("combobox", name="Outcome").select_option(label="refused")
+    expect(past.get_by_role("row")).to_have_count(2)
+    expect(page.get_by_role("img", name="Requests, the last hour: 6")).to_be_visible(timeout=30_000)
+    shoot(page, "activity-refused")
+
+
+def test_system_as_the_control_plane_tells_it(page: Page, control_plane: Serving) -> None:
+    page.keyboard.press("g")
+    page.keyboard.press("s")
+    told = control_plane.http.get("/api/system").json()
+    expect(page.get_by_role("region", name="Engines")).to_contain_text(told["engine"]["path"])
+    expect(page.get_by_role("region", name="Folders and files")).to_contain_text(told["paths"]["logs"])
+    expect(page.get_by_role("region", name="Devices").get_by_role("row")).to_have_count(
+        len(told["devices"]) + 1
+    )
+    shoot(page, "system")

@@ -354,7 +354,12 @@ it("takes a snapshot for the whole truth", async () => {
   const registry = { ...plane.registry, models: [aModel({ status: "running" })] };
   plane.tell({
     event: "snapshot",
-    data: { registry, servers: { servers: [aServer()], total_running: 1 }, system: plane.system },
+    data: {
+      registry,
+      servers: { servers: [aServer()], total_running: 1 },
+      system: plane.system,
+      downloads: [],
+    },
   });
   await screen.findByText("running");
   expect(screen.queryByText(GEMMA)).toBeNull();
