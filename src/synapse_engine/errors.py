@@ -21,6 +21,7 @@
       ServerEnded              500
       NotRunning               503
       WaitedTooLong            503
+      RequestCancelled         503
       UpstreamFailed           502
       ServerRefused            (the server's own)
       UpstreamLoop             508
@@ -158,6 +159,16 @@ class QueueFull(SynapseError):
 
     def __init__(self, detail: str) -> None:
         super().__init__("Too many requests are waiting", detail)
+
+
+class RequestCancelled(SynapseError):
+    """By somebody who looked at what is under way."""
+
+    code = "cancelled"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The request was cancelled", "Not by its client: on the page, or over the API.")
 
 
 class WaitedTooLong(SynapseError):

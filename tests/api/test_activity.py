@@ -101,6 +101,7 @@ async def test_one_in_flight_is_seen_and_cancelled(plane: ControlPlane) -> None:
         assert call["bytes_out"] > 0
         cancelled = await plane.http.delete(f"/api/activity/{call['id']}")
         assert cancelled.json() == {"message": "Request cancelled", "id": call["id"]}
+        assert b'"code":"cancelled"' in await anext(pieces)
         with pytest.raises(httpx.RemoteProtocolError):
             await anext(pieces)
     await actor.saw("client left")
@@ -110,6 +111,18 @@ async def test_one_in_flight_is_seen_and_cancelled(plane: ControlPlane) -> None:
     gone = await plane.http.delete(f"/api/activity/{call['id']}")
     assert gone.status_code == 404
     assert gone.json()["error"] == f"No request in flight: {call['id']}"
+
+
+async def test_one_that_is_not_answered_yet_is_told_that_it_was_cancelled(plane: ControlPlane) -> None:
+    model_id = await plane.add("Qwen-7B-Q4_K_M.gguf", Behaviour(answers_when_told=True))
+    actor = await plane.start(model_id)
+    asking = asyncio.create_task(plane.post(CHAT, {"model": model_id}))
+    await actor.saw("request")
+    (call,) = await live(plane)
+    await plane.http.delete(f"/api/activity/{call['id']}")
+    response = await asking
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "cancelled")
+    await actor.saw("client left")
 
 
 async def test_one_that_waits_is_seen_in_its_line(plane: ControlPlane) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from synapse_engine.errors import SynapseError, UpstreamFailed
+from synapse_engine.errors import RequestCancelled, SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.dialect import Dialect, error_body, error_event, error_headers, event
@@ -124,10 +124,8 @@ class Exchange:
     # Of whoever looks at what is under way.
 
     def cancel(self) -> None:
-        """End it for somebody else than its client, who sees its answer cut."""
-        if not self.response_complete:
-            self._finish(Outcome.CANCELLED)
-            self._client.transport.abort()
+        """End it for somebody else than its client, who is told so, or sees its answer cut."""
+        self._fail(RequestCancelled(), Outcome.CANCELLED)
 
     # Of the upstream connection: the answer.
 
