@@ -9,16 +9,16 @@ from demo_model import fetch_demo_model
 
 from synapse_engine.catalog.discovery import HeaderCache, scan
 from synapse_engine.catalog.scanner import scan_roots
+from synapse_engine.datafolder import DataFolder
+from synapse_engine.preferences import Preferences
 from synapse_engine.settings import Settings
 
 
 def main() -> None:
     settings = Settings()
-    roots = scan_roots(settings, os.environ)
-    if not scan(roots, HeaderCache()).models:
-        folder = fetch_demo_model(settings.own_models).parent
-        if folder not in roots:
-            os.environ["MODEL_SCAN_PATH"] = os.pathsep.join(map(str, (*settings.scan_paths, folder)))
+    added = Preferences(settings, DataFolder(settings.data_dir).preferences).folders
+    if not scan(scan_roots(settings, added, os.environ), HeaderCache()).models:
+        fetch_demo_model(settings.own_models)
     os.execv(sys.executable, [sys.executable, "-m", "synapse_engine", "serve", *sys.argv[1:]])
 
 

@@ -16,21 +16,21 @@ from typing import Any
 from synapse_engine.app import wire
 from synapse_engine.datafolder import DataFolder
 from synapse_engine.fleet.state import transition_table
-from synapse_engine.settings import Settings
+from synapse_engine.settings import CHANGEABLE, Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
 
 
 async def openapi() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data_dir=Path(folder), scan_defaults=False, _env_file=None)  # type: ignore[call-arg]
+        settings = Settings(data_dir=Path(folder), scan_defaults=False, _env_file=None)
         async with wire(settings, DataFolder(Path(folder))) as (_, application):
             return application.openapi()
 
 
 def settings_table() -> str:
-    lines = ["| name | default | what it is |", "|---|---|---|"]
-    for field in Settings.model_fields.values():
+    lines = ["| name | default | at once | what it is |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
         if field.default_factory is not None:
             default = "the platform's user data folder" if field.annotation is Path else "none"
         elif field.default in (None, ()):
@@ -39,7 +39,8 @@ def settings_table() -> str:
             default = f"`{int(field.default)}`"
         else:
             default = f"`{field.default}`"
-        lines.append(f"| `{field.validation_alias}` | {default} | {field.description} |")
+        mark = "x" if name in CHANGEABLE else ""
+        lines.append(f"| `{field.validation_alias}` | {default} | {mark} | {field.description} |")
     return "\n".join(lines) + "\n"
 
 

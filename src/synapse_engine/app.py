@@ -13,7 +13,6 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aiohttp
 import uvicorn
@@ -29,7 +28,7 @@ from synapse_engine.catalog.registry import Registry
 from synapse_engine.catalog.scanner import Scanner, scan_roots
 from synapse_engine.datafolder import OWN_LOG, DataFolder
 from synapse_engine.downloads.downloads import Downloads
-from synapse_engine.downloads.hub import Hub
+from synapse_engine.downloads.hub import Hub, open_session
 from synapse_engine.errors import AddressInUse, CouldNotSave, EngineNotFound
 from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
@@ -56,6 +55,8 @@ from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import LocalLauncher, port_holder
 from synapse_engine.launch.logs import Logs
 from synapse_engine.metrics import RequestMeasures, ServerCounts
+from synapse_engine.ownlog import log_kept
+from synapse_engine.preferences import Preferences
 from synapse_engine.settings import Settings
 from synapse_engine.store import Store
 
@@ -66,8 +67,6 @@ BEGIN_AGAIN_SECONDS = 1.0
 UPSTREAM_KEEP_ALIVE_SECONDS = 4
 # Longer than the page's polling, so that a poll seldom meets a connection that is just being closed.
 KEEP_ALIVE_SECONDS = 75
-
-LOG_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
 log = logging.getLogger(__name__)
 
@@ -99,26 +98,18 @@ async def _serve(
         await serving
 
 
-@contextlib.contextmanager
-def log_kept(path: Path) -> Iterator[None]:
-    """Everything that is logged goes into the file too, after earlier runs' lines. Raises CouldNotSave."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handler = logging.FileHandler(path, encoding="utf-8")
-    except OSError as error:
-        raise CouldNotSave(str(path), error.strerror or str(error)) from error
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    logging.getLogger().addHandler(handler)
-    try:
-        yield
-    finally:
-        logging.getLogger().removeHandler(handler)
-        handler.close()
-
-
 @asynccontextmanager
 async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Services, FastAPI]]:
     """Every object of the control plane, not yet booted; on leaving, no server is watched any more."""
+    preferences = Preferences(settings, folder.preferences)
+    settings = preferences.now
+    limits = Limits(
+        settings.max_startup_seconds,
+        settings.stop_timeout_seconds,
+        settings.drain_seconds,
+        settings.probe_seconds,
+    )
+    restart_limits = RestartLimits(settings.restart_max, settings.restart_window_seconds)
     live = Live(Bus(), Changes())
     logs = Logs(folder.logs, settings.log_max_bytes)
     logs.watch(OWN_LOG)
@@ -134,7 +125,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
     jar = aiohttp.DummyCookieJar()
     async with (
         recording(settings, folder, live.bus) as recorder,
-        hub_session() as hub,
+        open_session() as hub,
         aiohttp.ClientSession(connector=connector, cookie_jar=jar, auto_decompress=False) as session,
     ):
         engines = Engines(settings.llama_server_path, named=settings.engines)
@@ -144,13 +135,8 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             engines,
             session,
             Journal(folder.journal),
-            Limits(
-                settings.max_startup_seconds,
-                settings.stop_timeout_seconds,
-                settings.drain_seconds,
-                settings.probe_seconds,
-            ),
-            RestartLimits(settings.restart_max, settings.restart_window_seconds),
+            limits,
+            restart_limits,
             Paces(folder.loading),
             KeptCaches(folder.prompt_caches, session),
             port_range=range(settings.port_range_start, settings.port_range_end + 1),
@@ -162,16 +148,22 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
         )
         waking = Waking(fleet)
         gateway = await wire_gateway(settings, folder, registry, fleet, waking, recorder, live)
-        scanner = Scanner(registry, lambda: scan_roots(settings, os.environ), live.changes.the_scan)
+        scanner = Scanner(
+            registry,
+            lambda: scan_roots(settings, preferences.folders, os.environ),
+            live.changes.the_scan,
+        )
         downloads = Downloads(
             Hub(hub, settings.hf_endpoint, settings.hub_token),
             settings.own_models,
             folder.downloads,
             on_change=lambda download: tell_download(live.bus, download),
-            find_model=lambda path: find_model(registry, scanner, path),
+            find_model=scanner.model_at,
         )
         services = Services(
-            settings=settings,
+            preferences=preferences,
+            limits=limits,
+            restart_limits=restart_limits,
             folder=folder,
             registry=registry,
             scanner=scanner,
@@ -205,24 +197,6 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
                 task.cancel()
             # After a graceful end nothing is left to let go of; after a defect the models stay loaded.
             await fleet.let_go(0.0)
-
-
-def hub_session() -> aiohttp.ClientSession:
-    """What speaks to the hub: by the proxy that the environment names, if it does."""
-    return aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=True, read_bufsize=1 << 20
-    )
-
-
-async def find_model(registry: Registry, scanner: Scanner, path: Path) -> str | None:
-    """Look for models anew; the id of the one whose first file it is."""
-    try:
-        await scanner.rescan()
-    except CouldNotSave as error:
-        log.error("%s", error)
-    return next(
-        (entry.model_id for entry in registry.entries.values() if entry.model.path == str(path)), None
-    )
 
 
 @asynccontextmanager

@@ -49,8 +49,8 @@ def main() -> None:
 @click.option("--insecure", is_flag=True, default=None, help="Listen on any address without a key.")
 def serve(**flags: Any) -> None:
     """Run the control plane; Ctrl-C stops it and every server."""
-    from synapse_engine.app import LOG_FORMAT
     from synapse_engine.app import serve as run
+    from synapse_engine.ownlog import LOG_FORMAT
 
     settings = _settings(**{name: value for name, value in flags.items() if value not in (None, ())})
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)

@@ -27,6 +27,20 @@ def file_stem(model_id: str) -> str:
     return f"{encoded[: LONGEST_STEM_BYTES - len(digest) - 1].decode(errors='ignore')}-{digest}"
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Put the content into the file in one step that lasts. Raises CouldNotSave; then it is as it was."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise CouldNotSave(str(path), error.strerror or str(error)) from error
+
+
 class DataFolder:
     """Paths of what the control plane keeps. Made on first use, readable by its owner alone."""
 
@@ -40,6 +54,7 @@ class DataFolder:
         self.store = root / "synapse.db"
         self.spool = root / "spool"
         self.downloads = root / "downloads.json"
+        self.preferences = root / "settings.json"
         self._lock = root / "lock"
 
     @contextmanager

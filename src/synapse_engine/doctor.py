@@ -14,9 +14,11 @@ from synapse_engine.api.page import FOLDER
 from synapse_engine.catalog.discovery import HeaderCache, scan
 from synapse_engine.catalog.scanner import scan_roots
 from synapse_engine.client import Answered, Client
+from synapse_engine.datafolder import DataFolder
 from synapse_engine.errors import EngineNotFound, Unreachable
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.local import port_holder
+from synapse_engine.preferences import Preferences
 from synapse_engine.settings import Settings
 
 Verdict = Literal["ok", "note", "missing"]
@@ -59,7 +61,8 @@ def _engine(settings: Settings) -> Finding:
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
-    roots = scan_roots(settings, os.environ)
+    added = Preferences(settings, DataFolder(settings.data_dir).preferences).folders
+    roots = scan_roots(settings, added, os.environ)
     found = scan(roots, HeaderCache())
     places = ", ".join(str(root) for root in roots) or "nowhere: MODEL_SCAN_PATH is empty"
     if found.models:

@@ -15,7 +15,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["server", "model", "scan", "memory", "notice", "activity", "queue", "download", "upstreams"]
+Kind = Literal[
+    "server",
+    "model",
+    "scan",
+    "memory",
+    "notice",
+    "activity",
+    "queue",
+    "download",
+    "upstreams",
+    "settings",
+    "folders",
+]
 
 QUEUE_EVENTS = 512
 KEPT_EVENTS = 2048

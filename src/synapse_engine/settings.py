@@ -11,9 +11,15 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+# By field: what can be changed while it runs. Everything else takes effect at a start.
+CHANGEABLE = frozenset(
+    "start_concurrency max_startup_seconds stop_timeout_seconds drain_seconds keep_servers restart_max"
+    " restart_window_seconds probe_seconds memory_limit_mb evict idle_stop_seconds log_max_mb activity_max"
+    " on_demand queue_max queue_seconds loading_news body_max_mb refresh_seconds".split()
+)
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -113,15 +119,24 @@ class Settings(BaseSettings):
         4,
         "Servers that a start-all loads at a time, at most one for two cores.",
         ge=1,
+        le=10_000,
     )
     max_startup_seconds: float = _setting(
-        "SYNAPSE_MAX_STARTUP_SECONDS", 60, "Time limit of a start, plus 20 s per GiB of weights.", gt=0
+        "SYNAPSE_MAX_STARTUP_SECONDS",
+        60,
+        "Time limit of a start, plus 20 s per GiB of weights.",
+        gt=0,
+        le=1e9,
     )
     stop_timeout_seconds: float = _setting(
-        "SYNAPSE_STOP_TIMEOUT_SECONDS", 10, "Time from SIGTERM to SIGKILL.", ge=0
+        "SYNAPSE_STOP_TIMEOUT_SECONDS", 10, "Time from SIGTERM to SIGKILL.", ge=0, le=1e9
     )
     drain_seconds: float = _setting(
-        "SYNAPSE_DRAIN_SECONDS", 30, "How long a stop waits for running requests before SIGTERM.", ge=0
+        "SYNAPSE_DRAIN_SECONDS",
+        30,
+        "How long a stop waits for running requests before SIGTERM.",
+        ge=0,
+        le=1e9,
     )
     keep_servers: bool | None = _setting(
         "SYNAPSE_KEEP_SERVERS",
@@ -133,18 +148,20 @@ class Settings(BaseSettings):
         5,
         "How often a server that ends by itself is started again, in a window.",
         ge=0,
+        le=1_000_000,
     )
     restart_window_seconds: float = _setting(
-        "SYNAPSE_RESTART_WINDOW_SECONDS", 600, "The window of SYNAPSE_RESTART_MAX.", gt=0
+        "SYNAPSE_RESTART_WINDOW_SECONDS", 600, "The window of SYNAPSE_RESTART_MAX.", gt=0, le=1e9
     )
     probe_seconds: float = _setting(
-        "SYNAPSE_PROBE_SECONDS", 15, "How often a running server is asked whether it lives.", gt=0
+        "SYNAPSE_PROBE_SECONDS", 15, "How often a running server is asked whether it lives.", gt=0, le=1e9
     )
     memory_limit_mb: float | None = _setting(
         "SYNAPSE_MEMORY_LIMIT_MB",
         None,
         "Memory for all servers together, in MB; by default the machine's, or its control group's, less 10%.",
         gt=0,
+        le=1e12,
     )
     evict: bool = _setting("SYNAPSE_EVICT", True, "Stop idle servers when another one needs their memory.")
     idle_stop_seconds: float = _setting(
@@ -152,9 +169,10 @@ class Settings(BaseSettings):
         1800,
         "Stop servers that a request started after so long without one; 0 is never.",
         ge=0,
+        le=1e9,
     )
     log_max_mb: float = _setting(
-        "SYNAPSE_LOG_MAX_MB", 16, "How much of each server's log is kept, in MB (10^6 bytes).", gt=0
+        "SYNAPSE_LOG_MAX_MB", 16, "How much of each server's log is kept, in MB (10^6 bytes).", gt=0, le=1e9
     )
     activity_max: int = _setting(
         "SYNAPSE_ACTIVITY_MAX",
@@ -165,10 +183,14 @@ class Settings(BaseSettings):
     )
     on_demand: bool = _setting("SYNAPSE_ON_DEMAND", True, "Requests may start enabled models.")
     queue_max: int = _setting(
-        "SYNAPSE_QUEUE_MAX", 256, "How many requests may wait for a model; four times as many in all.", ge=0
+        "SYNAPSE_QUEUE_MAX",
+        256,
+        "How many requests may wait for a model; four times as many in all.",
+        ge=0,
+        le=1_000_000,
     )
     queue_seconds: float = _setting(
-        "SYNAPSE_QUEUE_SECONDS", 300, "How long a request waits for its model, at most.", gt=0
+        "SYNAPSE_QUEUE_SECONDS", 300, "How long a request waits for its model, at most.", gt=0, le=1e9
     )
     loading_news: Literal["comments", "reasoning", "off"] = _setting(
         "SYNAPSE_LOADING_NEWS",
@@ -176,10 +198,10 @@ class Settings(BaseSettings):
         "What a stream is told while its model loads: comments, which clients skip, reasoning text, or off.",
     )
     body_max_mb: float = _setting(
-        "SYNAPSE_BODY_MAX_MB", 512, "How large a request to a model may be, in MB (10^6 bytes).", gt=0
+        "SYNAPSE_BODY_MAX_MB", 512, "How large a request to a model may be, in MB (10^6 bytes).", gt=0, le=1e9
     )
     refresh_seconds: float = _setting(
-        "SYNAPSE_REFRESH_SECONDS", 30, "How often the page asks for the registry by itself.", gt=0
+        "SYNAPSE_REFRESH_SECONDS", 30, "How often the page asks for the registry by itself.", gt=0, le=1e9
     )
 
     hf_endpoint: Annotated[str, AfterValidator(_hub)] = _setting(
@@ -188,6 +210,17 @@ class Settings(BaseSettings):
     hf_token: Key = _setting(
         "HF_TOKEN", None, "Token for that hub: for gated and private repositories. Sent nowhere else."
     )
+
+    _flags: frozenset[str] = PrivateAttr(frozenset())
+
+    def __init__(self, **flags: Any) -> None:
+        super().__init__(**flags)
+        self._flags = frozenset(name for name in flags if not name.startswith("_"))
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """Fields, or their names in the environment, that were given by hand."""
+        return self._flags
 
     @property
     def own_models(self) -> Path:

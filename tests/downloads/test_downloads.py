@@ -20,15 +20,15 @@ from synapse_engine.catalog.walk import find_files
 from synapse_engine.downloads.address import Address
 from synapse_engine.downloads.download import Download, Status
 from synapse_engine.downloads.downloads import Downloads
-from synapse_engine.downloads.hub import Hub
-from synapse_engine.errors import (
-    CouldNotSave,
+from synapse_engine.downloads.errors import (
     DownloadNotFound,
     HubFailed,
     NotEnoughDisk,
     RepositoryNotFound,
     RepositoryRefused,
 )
+from synapse_engine.downloads.hub import Hub
+from synapse_engine.errors import CouldNotSave
 
 REPO = "org/tiny-1B-GGUF"
 FILE = "tiny-1B-Q4_K_M.gguf"

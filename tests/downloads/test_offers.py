@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from synapse_engine.downloads.address import Address
+from synapse_engine.downloads.errors import FileNotOffered
 from synapse_engine.downloads.offers import HubFile, Offer, choose_offer, plan_need_bytes, plan_offers
-from synapse_engine.errors import FileNotOffered
 
 MB = 1_000_000
 

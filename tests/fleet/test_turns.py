@@ -143,3 +143,19 @@ def test_order_is_tier_then_size_then_id() -> None:
     ]
     in_disorder = in_order[3:] + in_order[:3]
     assert sorted(in_disorder, key=start_order) == in_order
+
+
+async def test_more_places_and_fewer() -> None:
+    line = Line(1)
+    line.join(1, 2, 3, 4)
+    await settle()
+    line.turns.resize(3)
+    await settle()
+    assert line.begun == [1, 2, 3]
+    line.turns.resize(1)
+    await line.end(1)
+    await line.end(2)
+    assert line.begun == [1, 2, 3]
+    await line.end(3)
+    assert line.begun == [1, 2, 3, 4]
+    await line.end(4)

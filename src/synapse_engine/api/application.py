@@ -12,11 +12,13 @@ from synapse_engine.api import (
     engines,
     errors,
     events,
+    folders,
     logs,
     metrics,
     models,
     page,
     servers,
+    settings,
     system,
     upstreams,
 )
@@ -35,7 +37,16 @@ def build_application(services: Services, gateway: APIRouter) -> FastAPI:
     app.state.services = services
     errors.install(app)
     # The longer paths come first: `/api/models/{model_id}` would catch `/api/models/servers`.
-    live = (events.router, logs.router, metrics.router, activity.router, downloads.router, upstreams.router)
+    live = (
+        events.router,
+        logs.router,
+        metrics.router,
+        activity.router,
+        downloads.router,
+        settings.router,
+        folders.router,
+        upstreams.router,
+    )
     for router in (*live, servers.router, engines.router, models.router, system.router, gateway):
         app.include_router(router)
     page.mount(app)

@@ -13,11 +13,14 @@ from synapse_engine.datafolder import DataFolder
 from synapse_engine.downloads.downloads import Downloads
 from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.fleet.life import Limits
+from synapse_engine.fleet.restarts import RestartLimits
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.recorder import Recorder
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.logs import Logs
 from synapse_engine.metrics import ServerCounts
+from synapse_engine.preferences import Preferences
 from synapse_engine.settings import Settings
 
 
@@ -44,7 +47,9 @@ class Live:
 
 @dataclass(frozen=True)
 class Services:
-    settings: Settings
+    preferences: Preferences
+    limits: Limits
+    restart_limits: RestartLimits
     folder: DataFolder
     registry: Registry
     scanner: Scanner
@@ -59,6 +64,11 @@ class Services:
     downloads: Downloads
     # By model id: what a model's JSON was written from, and the JSON.
     rows: dict[str, tuple[object, bytes]] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        """As they are now."""
+        return self.preferences.now
 
 
 def _services(request: Request) -> Services:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -36,11 +36,11 @@ FindRoots = Callable[[], tuple[Path, ...]]
 log = logging.getLogger(__name__)
 
 
-def scan_roots(settings: Settings, environ: Mapping[str, str]) -> tuple[Path, ...]:
+def scan_roots(settings: Settings, added: Iterable[Path], environ: Mapping[str, str]) -> tuple[Path, ...]:
     """Every folder that is searched: the person's, then the known caches, and where downloads come to."""
     known = default_roots(environ) if settings.scan_defaults else []
     own = [settings.own_models] if is_there(settings.own_models) else []
-    return tuple(dict.fromkeys([*settings.scan_paths, *known, *own]))
+    return tuple(dict.fromkeys([*settings.scan_paths, *added, *known, *own]))
 
 
 class Scanner:
@@ -76,6 +76,15 @@ class Scanner:
         self._settling = Settling()
         self._lock = asyncio.Lock()
         self._seconds = 0.0
+
+    async def model_at(self, path: Path) -> str | None:
+        """Scan, for a file that has come; the id of the model whose first file it is."""
+        try:
+            await self.rescan()
+        except CouldNotSave as error:
+            log.error("%s", error)
+        entries = self._registry.entries.values()
+        return next((entry.model_id for entry in entries if entry.model.path == str(path)), None)
 
     async def rescan(self) -> ScanChanges:
         """Scan every root and record what was found. Raises CouldNotSave."""

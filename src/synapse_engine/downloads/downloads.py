@@ -15,12 +15,14 @@ from typing import Any
 import msgspec
 
 from synapse_engine.catalog.layouts import HUB_FOLDER
+from synapse_engine.datafolder import replace_file
 from synapse_engine.downloads.address import Address, is_repo, is_safe_path
 from synapse_engine.downloads.download import Download, Record, Status
+from synapse_engine.downloads.errors import DownloadNotFound, NotEnoughDisk
 from synapse_engine.downloads.hub import Hub, Repository
 from synapse_engine.downloads.offers import HubFile, Offer, choose_offer, plan_offers
 from synapse_engine.downloads.transfer import PAUSES_SECONDS, SPARE_BYTES, Transfer, hash_of
-from synapse_engine.errors import CouldNotSave, DownloadNotFound, NotEnoughDisk, SynapseError
+from synapse_engine.errors import CouldNotSave, SynapseError
 
 AT_A_TIME = 2
 TELL_SECONDS = 0.5
@@ -267,13 +269,7 @@ class Downloads:
         self._on_change(download)
 
     def _save(self) -> None:
-        temporary = self._saved.with_suffix(".tmp")
-        try:
-            self._saved.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            temporary.write_bytes(msgspec.json.encode([download.record for download in self.all]))
-            os.replace(temporary, self._saved)
-        except OSError as error:
-            raise CouldNotSave(str(self._saved), error.strerror or str(error)) from error
+        replace_file(self._saved, msgspec.json.encode([download.record for download in self.all]))
 
 
 async def _step(

@@ -17,8 +17,9 @@ import msgspec
 from yarl import URL
 
 from synapse_engine.downloads.address import is_repo
+from synapse_engine.downloads.errors import HubFailed, RepositoryNotFound, RepositoryRefused
 from synapse_engine.downloads.offers import HubFile
-from synapse_engine.errors import HubFailed, RepositoryNotFound, RepositoryRefused, SynapseError
+from synapse_engine.errors import SynapseError
 
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 60.0
@@ -56,6 +57,13 @@ class _Entry(msgspec.Struct):
     path: str
     size: Annotated[int, msgspec.Meta(ge=0)] = 0
     lfs: _Lfs | None = None
+
+
+def open_session() -> aiohttp.ClientSession:
+    """To speak to the hub with: by the proxy that the environment names, if it does."""
+    return aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=True, read_bufsize=1 << 20
+    )
 
 
 class Hub:

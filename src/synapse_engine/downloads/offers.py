@@ -10,7 +10,7 @@ import msgspec
 from synapse_engine.catalog.names import FileName, name_words, parse_file_name
 from synapse_engine.catalog.parts import PROJECTOR_WORDS
 from synapse_engine.downloads.address import EXTENSION, Address, is_safe_path
-from synapse_engine.errors import FileNotOffered
+from synapse_engine.downloads.errors import FileNotOffered
 
 # What is taken where nobody said which: the first that there is.
 PREFERRED = ("Q4_K_M", "UD-Q4_K_XL", "Q4_K_S", "Q4_0", "MXFP4", "Q5_K_M", "Q6_K", "Q8_0")

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 import aiohttp
 
+from synapse_engine.downloads.errors import DownloadBroken, HubFailed, NotEnoughDisk
 from synapse_engine.downloads.hub import Hub
 from synapse_engine.downloads.offers import HubFile
-from synapse_engine.errors import DownloadBroken, HubFailed, NotEnoughDisk
 
 BLOCK_BYTES = 4 << 20
 BLOCK_SECONDS = 0.1

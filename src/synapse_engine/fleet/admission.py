@@ -79,13 +79,14 @@ class Surroundings:
 class Admission:
     """The book of reservations, and the only one who writes in it.
 
-    Attribute to read: capacity_bytes, all the memory for servers when it was last looked at, 0 before.
+    Attributes: capacity_bytes, to read, all the memory for servers when it was last looked at, 0 before;
+    limit_bytes and may_evict, to set at any time.
     """
 
     def __init__(self, surroundings: Surroundings, limit_bytes: int | None, *, may_evict: bool) -> None:
         self._with = surroundings
-        self._limit_bytes = limit_bytes
-        self._may_evict = may_evict
+        self.limit_bytes = limit_bytes
+        self.may_evict = may_evict
         self._book: dict[str, Reservation] = {}
         self._lock = asyncio.Lock()
         self._fitting: dict[str, asyncio.Event] = {}
@@ -111,7 +112,7 @@ class Admission:
             for server_id, reservation in self._book.items()
             if server_id != without
         ]
-        spaces = plan_spaces(devices, self._limit_bytes, holdings)
+        spaces = plan_spaces(devices, self.limit_bytes, holdings)
         self.capacity_bytes = sum(space.limit_bytes for space in spaces)
         return spaces
 
@@ -126,7 +127,7 @@ class Admission:
     async def would_free(self, server_id: str, demand: Demand) -> tuple[str, ...]:
         """Who would have to finish so that a start by request fits; see `plan_wait`."""
         spaces = await self.spaces(without=server_id)
-        if not self._may_evict:
+        if not self.may_evict:
             return ()
         occupants = self._occupants(server_id, Terms(by_request=True))
         return plan_wait(placements(demand, spaces), spaces, occupants)
@@ -234,7 +235,7 @@ class Admission:
             placements(demand, spaces),
             spaces,
             self._occupants(server_id, terms),
-            may_evict=self._may_evict and terms.may_evict,
+            may_evict=self.may_evict and terms.may_evict,
             must_evict=ran_out,
         )
 

@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 class Fleet:
     """Every server of every model. It is open once what an earlier run left behind has been seen to.
 
-    Attributes to use: budget, idle_stops. idle_stop_seconds: for what requests start; 0 is never.
+    Attributes to use: budget, idle_stops, turns. idle_stop_seconds: for what requests start; 0 is never.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Fleet:
             is_active=self._is_active,
         )
         self.idle_stops = IdleStops(registry, self._models.values, self._unload, idle_stop_seconds)
-        self._turns = Turns(start_concurrency)
+        self.turns = Turns(start_concurrency)
         self._coming_up: dict[asyncio.Task[None], str] = {}
         self._adoptions = Adoptions(registry, launcher, journal, self._take_over)
         self.is_open = False
@@ -212,7 +212,7 @@ class Fleet:
         chosen = sorted((e for e in entries if tier is None or e.tier is tier), key=start_order)
         terms = Terms(together=frozenset(entry.model_id for entry in chosen))
         return await gather_outcomes(
-            (entry, self._start(entry, self._turns.turn(start_order(entry)), terms)) for entry in chosen
+            (entry, self._start(entry, self.turns.turn(start_order(entry)), terms)) for entry in chosen
         )
 
     async def stop_all(self) -> list[Outcome]:
@@ -391,7 +391,7 @@ class Fleet:
         servers = self.servers_of(entry.model_id)[: replicas_of(entry)]
         await asyncio.gather(
             *(
-                self._bring_one_up(server, self._turns.turn(start_order(entry, server.replica)), rest)
+                self._bring_one_up(server, self.turns.turn(start_order(entry, server.replica)), rest)
                 for server in servers
                 if server is not lead
             )

@@ -49,7 +49,7 @@ def idle_limit_seconds(resting: Resting, default_seconds: float) -> float:
 class IdleStops:
     """models: the servers of each. unload: asks for a model's stop at once, and answers when it is done.
 
-    default_seconds: 0 for never.
+    default_seconds: 0 for never; may be set at any time.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class IdleStops:
         self._registry = registry
         self._models = models
         self._unload = unload
-        self._default_seconds = default_seconds
+        self.default_seconds = default_seconds
 
     async def watch(self) -> None:
         """Look every second, until it is cancelled; no look waits for a stop."""
@@ -76,7 +76,7 @@ class IdleStops:
         """Ask for the stop of every model that is due; what is given back is done when it has stopped."""
         stops = []
         for resting in list(self._resting()):
-            limit = idle_limit_seconds(resting, self._default_seconds)
+            limit = idle_limit_seconds(resting, self.default_seconds)
             if resting.idle_seconds >= limit:
                 log.info("%s stops: it was idle for %.0f s", resting.model_id, resting.idle_seconds)
                 stops.append(self._unload(resting.model_id))
@@ -87,7 +87,7 @@ class IdleStops:
         resting = self._together(servers)
         if resting is None:
             return math.inf
-        return max(0.0, idle_limit_seconds(resting, self._default_seconds) - resting.idle_seconds)
+        return max(0.0, idle_limit_seconds(resting, self.default_seconds) - resting.idle_seconds)
 
     def _resting(self) -> Iterator[Resting]:
         for servers in self._models():

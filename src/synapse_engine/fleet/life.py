@@ -44,9 +44,12 @@ class Ask:
     by_hand: bool
 
 
-@dataclass(frozen=True)
+@dataclass
 class Limits:
-    """How long a server may take, in seconds. probe_seconds: how often a ready one is probed."""
+    """How long a server may take, in seconds; what is changed here holds for all at once.
+
+    probe_seconds: how often a ready one is probed.
+    """
 
     startup_seconds: float
     stop_seconds: float

@@ -20,9 +20,11 @@ class RestartPolicy(StrEnum):
     NEVER = "never"
 
 
-@dataclass(frozen=True)
+@dataclass
 class RestartLimits:
-    """At most `most` restarts within `window_seconds`; the first one after `first_delay_seconds`."""
+    """At most `most` restarts within `window_seconds`; the first one after `first_delay_seconds`. What is
+    changed here holds for all servers at once.
+    """
 
     most: int = 5
     window_seconds: float = 600.0

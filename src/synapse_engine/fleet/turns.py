@@ -25,9 +25,16 @@ class Turns:
     """Places for servers that load at the same time, shared by all start-alls."""
 
     def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
         self._free = at_once
         self._waiting: list[tuple[Order, int, asyncio.Future[None]]] = []
         self._tie = itertools.count()
+
+    def resize(self, at_once: int) -> None:
+        """So many places from now on; those that load go on."""
+        self._free += at_once - self._at_once
+        self._at_once = at_once
+        self._admit()
 
     @asynccontextmanager
     async def turn(self, order: Order) -> AsyncIterator[None]:
@@ -47,7 +54,7 @@ class Turns:
             self._admit()
 
     def _admit(self) -> None:
-        while self._free and self._waiting:
+        while self._free > 0 and self._waiting:
             _, _, waiter = heapq.heappop(self._waiting)
             if not waiter.done():
                 self._free -= 1

@@ -20,7 +20,7 @@ from synapse_engine.settings import Settings
 
 class Gateway:
     """Attributes to use: activity, names, lines, news, remotes, pool and its outbox; spool_folder, for large
-    bodies.
+    bodies; body_max_bytes, to set at any time.
     """
 
     def __init__(

@@ -23,7 +23,9 @@ QUEUES_IN_ALL = 4
 
 
 class Lines:
-    """Every model's line. Attribute to read: by_model."""
+    """Every model's line. Attributes: by_model, to read; on_demand, queue_max and queue_seconds, to set
+    at any time.
+    """
 
     def __init__(
         self,
@@ -39,9 +41,9 @@ class Lines:
         self._registry = registry
         self._fleet = fleet
         self._wake = wake
-        self._on_demand = on_demand
-        self._queue_max = queue_max
-        self._queue_seconds = queue_seconds
+        self.on_demand = on_demand
+        self.queue_max = queue_max
+        self.queue_seconds = queue_seconds
         self._on_change = on_change
         self._by_model: dict[str, Line] = {}
         self._watch: asyncio.TimerHandle | None = None
@@ -112,17 +114,17 @@ class Lines:
 
     def _watch_deadlines(self) -> None:
         if self._watch is None:
-            delay = min(1.0, self._queue_seconds / 4)
+            delay = min(1.0, self.queue_seconds / 4)
             self._watch = asyncio.get_running_loop().call_later(delay, self._look_at_deadlines)
 
     def _look_at_deadlines(self) -> None:
         self._watch = None
-        too_early = time.monotonic() - self._queue_seconds
+        too_early = time.monotonic() - self.queue_seconds
         for line in self._by_model.values():
             while (oldest := line.waiting.oldest) is not None and oldest.since < too_early:
                 line.leave(oldest)
                 what_for = self._what_for(line)
-                oldest.what.on_error(WaitedTooLong(line.model_id, self._queue_seconds, what_for))
+                oldest.what.on_error(WaitedTooLong(line.model_id, self.queue_seconds, what_for))
         if any(line.waiting for line in self._by_model.values()):
             self._watch_deadlines()
 
@@ -140,7 +142,7 @@ class Lines:
                 return 0, line.in_flight + len(line.waiting) if line else 0
             if state in (State.STARTING, State.QUEUED):
                 return 1, 0
-            return 2 + (why_not_started(self._registry.get(model_id), self._on_demand) is not None), 0
+            return 2 + (why_not_started(self._registry.get(model_id), self.on_demand) is not None), 0
 
         return min(target.model_ids, key=rank)
 
@@ -154,18 +156,18 @@ class Lines:
         """Raises NotRunning where it neither runs nor comes, and no request may start it."""
         state = self._fleet.state_of(line.model_id)
         if state not in (State.READY, State.STARTING, State.QUEUED):
-            why_not = why_not_started(self._registry.get(line.model_id), self._on_demand)
+            why_not = why_not_started(self._registry.get(line.model_id), self.on_demand)
             if why_not is not None:
                 raise NotRunning(line.model_id, state, f", and {why_not}")
 
     def _check_may_wait(self, line: Line) -> None:
         self.check_may_start(line)
-        if len(line.waiting) >= self._queue_max:
+        if len(line.waiting) >= self.queue_max:
             raise QueueFull(
-                f"{self._queue_max} wait for {line.model_id} already; SYNAPSE_QUEUE_MAX sets how many may."
+                f"{self.queue_max} wait for {line.model_id} already; SYNAPSE_QUEUE_MAX sets how many may."
             )
         in_all = sum(len(line.waiting) for line in self._by_model.values())
-        if in_all >= QUEUES_IN_ALL * self._queue_max:
+        if in_all >= QUEUES_IN_ALL * self.queue_max:
             raise QueueFull(f"{in_all} wait in all, for several models.")
 
     def _what_for(self, line: Line) -> str:

@@ -56,7 +56,7 @@ class Target:
 class Names:
     """Every name that a request may use. What a plain name means is worked out once for each registry.
 
-    Attribute to read: remotes, the upstreams by URL.
+    Attributes: remotes, to read, the upstreams by URL; on_demand, to set at any time.
     """
 
     def __init__(self, registry: Registry, fleet: Fleet, remotes: Remotes, *, on_demand: bool) -> None:
@@ -64,7 +64,7 @@ class Names:
         self._fleet = fleet
         self.remotes = remotes
         self._known_remotes: Mapping[str, Known] = {}
-        self._on_demand = on_demand
+        self.on_demand = on_demand
         self._entries: Mapping[str, Entry] | None = None
         self._known: dict[str, Target] = {}
         self._variants: dict[str, list[tuple[str, Variant]]] = {}
@@ -277,7 +277,7 @@ class Names:
         ]
 
     def _may_start(self, entry: Entry) -> bool:
-        return entry.model.problem is None and why_not_started(entry, self._on_demand) is None
+        return entry.model.problem is None and why_not_started(entry, self.on_demand) is None
 
     def _suggest(self, name: str) -> str:
         """What to ask for instead."""

@@ -22,20 +22,22 @@ Manner = Literal["comments", "reasoning", "off"]
 
 
 class News:
-    """manner: SSE comments, which clients skip; text of the reasoning, which people see; or nothing."""
+    """manner: SSE comments, which clients skip; text of the reasoning, which people see; or nothing. May be
+    set at any time.
+    """
 
     def __init__(self, fleet: Fleet, manner: Manner) -> None:
         self._fleet = fleet
-        self._manner = manner
+        self.manner = manner
 
     async def tell(self, target: Target, dialect: Dialect) -> AsyncIterator[bytes]:
         """Events, about one a second and without an end."""
-        if self._manner == "off":
+        if self.manner == "off":
             return
         await asyncio.sleep(FIRST_SECONDS)
         while True:
             text = self._describe(target)
-            if self._manner == "reasoning" and dialect is Dialect.OPENAI:
+            if self.manner == "reasoning" and dialect is Dialect.OPENAI:
                 yield _reasoning(text, target.model_ids[0])
             else:
                 yield f": {text}\n\n".encode()

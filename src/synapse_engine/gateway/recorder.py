@@ -40,7 +40,8 @@ async def first_id(store: Store) -> int:
 class Recorder:
     """Records what has ended; of more than PER_SECOND for long, the newest. All are counted.
 
-    kept: how many records the store keeps. is_watched: whether somebody wants to hear of each at once.
+    kept: how many records the store keeps; may be set at any time. is_watched: whether somebody wants
+    to hear of each at once.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Recorder:
         self.store = store
         self.measures = measures
         self.recorded = 0
-        self._kept = kept
+        self.kept = kept
         self._is_watched = is_watched
         self._unsaved: list[Record] = []
         self._untold: deque[Record] = deque(maxlen=UNTOLD_MAX)
@@ -115,7 +116,7 @@ class Recorder:
             return
 
         def work(connection: sqlite3.Connection) -> None:
-            insert(connection, records, self._kept)
+            insert(connection, records, self.kept)
 
         try:
             await self.store.run(work)

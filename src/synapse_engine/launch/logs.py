@@ -41,13 +41,17 @@ class _Place:
 
 
 class Logs:
-    """max_bytes: of one server's log, both files together."""
+    """max_bytes: of one server's log, both files together; may be set at any time."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
-        self._bound_bytes = max_bytes // 2
+        self.max_bytes = max_bytes
         self._places: dict[str, _Place] = {}
         self._cutting = threading.Lock()
+
+    @property
+    def _bound_bytes(self) -> int:
+        return self.max_bytes // 2
 
     def path(self, name: str) -> Path:
         return self._folder / f"{file_stem(name)}.log"

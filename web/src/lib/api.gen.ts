@@ -271,6 +271,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Settings
+         * @description Every setting.
+         */
+        get: operations["list_settings_api_settings_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Edit Settings
+         * @description Change settings at once and for later runs too; flags, the environment and `.env` go before that.
+         */
+        patch: operations["edit_settings_api_settings_patch"];
+        trace?: never;
+    };
+    "/api/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Folders
+         * @description Every folder that is searched, with all folders in it.
+         */
+        get: operations["list_folders_api_folders_get"];
+        put?: never;
+        /**
+         * Add Folder
+         * @description Search a further folder from now on, and at once.
+         */
+        post: operations["add_folder_api_folders_post"];
+        /**
+         * Remove Folder
+         * @description Search a folder no more that was added here. Its files stay; its models are missing, and keep what was
+         *     chosen for them.
+         */
+        delete: operations["remove_folder_api_folders_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/upstreams": {
         parameters: {
             query?: never;
@@ -1554,6 +1607,10 @@ export interface components {
             /** @description new lines, for the models asked for with `log` */
             log: components["schemas"]["LogEvent"];
             notice: components["schemas"]["NoticeOut"];
+            /** @description they have been changed */
+            settings: components["schemas"]["SettingsOut"];
+            /** @description one was added, or removed */
+            folders: components["schemas"]["FolderList"];
             /** @description as it is now, twice a second while it goes on */
             download: components["schemas"]["DownloadOut"];
             /** @description requests in flight and ended, at most ten times a second; no id */
@@ -1573,6 +1630,42 @@ export interface components {
             error: string;
             /** Detail */
             detail: string;
+        };
+        /** FolderAsk */
+        FolderAsk: {
+            /**
+             * Path
+             * @description absolute, or beginning with ~ for the home of whom the control plane runs as
+             */
+            path: string;
+        };
+        /** FolderList */
+        FolderList: {
+            /** Folders */
+            folders: components["schemas"]["FolderOut"][];
+        };
+        /** FolderOut */
+        FolderOut: {
+            /** Path */
+            path: string;
+            /**
+             * Source
+             * @description MODEL_SCAN_PATH or a flag; added here; another program's store; where downloads come to
+             * @enum {string}
+             */
+            source: "settings" | "added" | "known" | "own";
+            /** Can Remove */
+            can_remove: boolean;
+            /**
+             * Problem
+             * @description why nothing is found there
+             */
+            problem: string | null;
+            /**
+             * Models
+             * @description found in it
+             */
+            models: number;
         };
         /** Health */
         Health: {
@@ -2423,6 +2516,120 @@ export interface components {
              * @description why it is slower than this machine allows, or why replicas are missing, and what to do
              */
             degraded: string | null;
+        };
+        /** SettingOut */
+        SettingOut: {
+            /**
+             * Field
+             * @description its key in an edit
+             * @example idle_stop_seconds
+             */
+            field: string;
+            /**
+             * Name
+             * @description in the environment and in .env
+             * @example SYNAPSE_IDLE_STOP_SECONDS
+             */
+            name: string;
+            /**
+             * Value
+             * @description the one in effect; of a secret only whether it is set, as asterisks or null
+             */
+            value: boolean | number | string | string[] | {
+                [key: string]: string;
+            } | null;
+            /** Default */
+            default: boolean | number | string | string[] | {
+                [key: string]: string;
+            } | null;
+            /**
+             * Saved
+             * @description what an edit has saved; null where nothing is
+             */
+            saved: boolean | number | string | string[] | {
+                [key: string]: string;
+            } | null;
+            /**
+             * Source
+             * @description where the value comes from, the strongest first
+             * @enum {string}
+             */
+            source: "flag" | "environment" | ".env" | "saved" | "default";
+            /** Description */
+            description: string;
+            /**
+             * Can Change
+             * @description by an edit, at once; else at a start only
+             */
+            can_change: boolean;
+            /** Is Secret */
+            is_secret: boolean;
+            /**
+             * Form
+             * @description what it takes, as JSON Schema
+             */
+            form: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * SettingsEdit
+         * @description By field. What is absent stays; null takes back what was saved.
+         */
+        SettingsEdit: {
+            /** Start Concurrency */
+            start_concurrency?: number | null;
+            /** Max Startup Seconds */
+            max_startup_seconds?: number | null;
+            /** Stop Timeout Seconds */
+            stop_timeout_seconds?: number | null;
+            /** Drain Seconds */
+            drain_seconds?: number | null;
+            /** Keep Servers */
+            keep_servers?: boolean | null;
+            /** Restart Max */
+            restart_max?: number | null;
+            /** Restart Window Seconds */
+            restart_window_seconds?: number | null;
+            /** Probe Seconds */
+            probe_seconds?: number | null;
+            /** Memory Limit Mb */
+            memory_limit_mb?: number | null;
+            /** Evict */
+            evict?: boolean | null;
+            /** Idle Stop Seconds */
+            idle_stop_seconds?: number | null;
+            /** Log Max Mb */
+            log_max_mb?: number | null;
+            /** Activity Max */
+            activity_max?: number | null;
+            /** On Demand */
+            on_demand?: boolean | null;
+            /** Queue Max */
+            queue_max?: number | null;
+            /** Queue Seconds */
+            queue_seconds?: number | null;
+            /** Loading News */
+            loading_news?: ("comments" | "reasoning" | "off") | null;
+            /** Body Max Mb */
+            body_max_mb?: number | null;
+            /** Refresh Seconds */
+            refresh_seconds?: number | null;
+        };
+        /** SettingsOut */
+        SettingsOut: {
+            /** Settings */
+            settings: components["schemas"]["SettingOut"][];
+            /**
+             * Saved In
+             * @description the file of what edits save
+             */
+            saved_in: string;
+            /**
+             * Notices
+             * @description saved settings that have no effect, and why
+             */
+            notices: string[];
         };
         /** SkippedFile */
         SkippedFile: {
@@ -3530,6 +3737,288 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_settings_api_settings_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    edit_settings_api_settings_patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_folders_api_folders_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_folder_api_folders_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_folder_api_folders_delete: {
+        parameters: {
+            query: {
+                /** @description as the list has it */
+                path: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -13,6 +13,7 @@ from synapse_engine.api.wire.downloads import DownloadOut
 from synapse_engine.api.wire.memory import DeviceOut
 from synapse_engine.api.wire.models import ModelOut, RegistryOut, SkippedFile
 from synapse_engine.api.wire.servers import LogEvent, ServerList, ServerOut
+from synapse_engine.api.wire.settings import FolderList, SettingsOut
 from synapse_engine.api.wire.system import SystemOut
 from synapse_engine.api.wire.upstreams import UpstreamList
 
@@ -70,6 +71,8 @@ class Events(BaseModel):
     memory: MemoryOut
     log: LogEvent = Field(description="new lines, for the models asked for with `log`")
     notice: NoticeOut
+    settings: SettingsOut = Field(description="they have been changed")
+    folders: FolderList = Field(description="one was added, or removed")
     download: DownloadOut = Field(description="as it is now, twice a second while it goes on")
     activity: ActivityEvent = Field(
         description="requests in flight and ended, at most ten times a second; no id"
