@@ -23,13 +23,14 @@ import uvloop
 from bench.control_plane import free_port
 from bench.sidebyside import print_machine
 from synapse_engine.api.services import Services
-from synapse_engine.app import http_server, listen, wire
+from synapse_engine.app import wire
 from synapse_engine.catalog.discovery import Scan
 from synapse_engine.catalog.model import Model, Tier
 from synapse_engine.datafolder import DataFolder
 from synapse_engine.fleet.life import Failure
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
+from synapse_engine.listening import http_server, listen
 from synapse_engine.settings import Settings
 
 SERVERS, CLIENTS, CHANGES_PER_SECOND = 200, 20, 100

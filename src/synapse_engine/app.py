@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import gc
 import logging
 import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
-import uvicorn
 from fastapi import FastAPI
 
 from synapse_engine.api.application import build_application
@@ -29,7 +26,7 @@ from synapse_engine.catalog.scanner import Scanner, scan_roots
 from synapse_engine.datafolder import OWN_LOG, DataFolder
 from synapse_engine.downloads.downloads import Downloads
 from synapse_engine.downloads.hub import Hub, open_session
-from synapse_engine.errors import AddressInUse, CouldNotSave, EngineNotFound
+from synapse_engine.errors import CouldNotSave, EngineNotFound
 from synapse_engine.events import Bus, Changes
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.journal import Journal
@@ -45,15 +42,15 @@ from synapse_engine.gateway.lines import Lines
 from synapse_engine.gateway.names import Names
 from synapse_engine.gateway.news import News
 from synapse_engine.gateway.outbox import Outbox
-from synapse_engine.gateway.protocol import protocol_class
 from synapse_engine.gateway.recorder import Recorder, first_id
 from synapse_engine.gateway.remotes import Remotes
 from synapse_engine.gateway.routes import gateway_router
 from synapse_engine.gateway.upstream import Pool
 from synapse_engine.gateway.waking import Waking
 from synapse_engine.launch.engine import Engines
-from synapse_engine.launch.local import LocalLauncher, port_holder
+from synapse_engine.launch.local import LocalLauncher
 from synapse_engine.launch.logs import Logs
+from synapse_engine.listening import http_server, listen
 from synapse_engine.metrics import RequestMeasures, ServerCounts
 from synapse_engine.ownlog import log_kept
 from synapse_engine.preferences import Preferences
@@ -61,12 +58,9 @@ from synapse_engine.settings import Settings
 from synapse_engine.store import Store
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-CLOSE_CONNECTIONS_SECONDS = 3
 BEGIN_AGAIN_SECONDS = 1.0
 # llama-server closes an idle connection after 5 s; a request sent in that moment would be lost.
 UPSTREAM_KEEP_ALIVE_SECONDS = 4
-# Longer than the page's polling, so that a poll seldom meets a connection that is just being closed.
-KEEP_ALIVE_SECONDS = 75
 
 log = logging.getLogger(__name__)
 
@@ -304,33 +298,6 @@ async def _scan(services: Services) -> None:
         log.error("%s", error)
 
 
-@contextlib.contextmanager
-def listen(settings: Settings) -> Iterator[socket.socket]:
-    """The socket of the page, the API and the gateway. Raises AddressInUse."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno == errno.EADDRINUSE and (holder := port_holder(settings.port)):
-            reason = f"already in use by {holder}"
-        raise AddressInUse(settings.host, settings.port, reason) from error
-    with listener:
-        # Connections have it from here: asyncio does not know a socket without a protocol number for TCP.
-        # A body after its head would then wait 40 ms for the client's word that the head has come.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _notice_the_vanished(listener)
-        yield listener
-
-
-def _notice_the_vanished(listener: socket.socket) -> None:
-    """A client whose machine has gone without a word is known to have left after two minutes."""
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
-        if hasattr(socket, option):
-            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-
-
 async def _until_ended(services: Services, serving: asyncio.Task[None], booting: asyncio.Task[None]) -> None:
     """Wait for a signal, then end the servers, or let go of them, while the page still answers.
 
@@ -360,35 +327,11 @@ async def _until_ended(services: Services, serving: asyncio.Task[None], booting:
     await asyncio.wait({booting, end, hurry})
 
 
-def http_server(application: FastAPI, gateway: Gateway) -> uvicorn.Server:
-    """What speaks HTTP for the application; it is handed its socket, and told when to end."""
-    return _Server(
-        uvicorn.Config(
-            application,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            http=protocol_class(gateway),
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=CLOSE_CONNECTIONS_SECONDS,
-        )
-    )
-
-
 def keeps_servers(settings: Settings) -> bool:
     """Whether a graceful end leaves the servers running: as told, else where systemd runs us as a service."""
     if settings.keep_servers is not None:
         return settings.keep_servers
     return "INVOCATION_ID" in os.environ and not os.isatty(0)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own: the order of ending is ours."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def _bracketed(host: str) -> str:

@@ -16,8 +16,9 @@ from tests.fakes.stage import Actor, Behaviour, Stage
 from tests.gguf_files import build_file
 
 from synapse_engine.api.services import Services
-from synapse_engine.app import boot, http_server, listen, wire
+from synapse_engine.app import boot, wire
 from synapse_engine.datafolder import DataFolder
+from synapse_engine.listening import http_server, listen
 from synapse_engine.settings import Settings
 
 
