@@ -8,6 +8,7 @@ from fastapi.middleware.cors import CORSMiddleware
 import synapse_engine
 from synapse_engine.api import (
     activity,
+    doctor,
     downloads,
     engines,
     errors,
@@ -44,6 +45,7 @@ def build_application(services: Services, gateway: APIRouter) -> FastAPI:
         activity.router,
         downloads.router,
         settings.router,
+        doctor.router,
         folders.router,
         upstreams.router,
     )

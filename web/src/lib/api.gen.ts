@@ -295,6 +295,26 @@ export interface paths {
         patch: operations["edit_settings_api_settings_patch"];
         trace?: never;
     };
+    "/api/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diagnose
+         * @description Look at engines, models, folders, memory, ports, servers, downloads and the page.
+         */
+        get: operations["diagnose_api_doctor_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/folders": {
         parameters: {
             query?: never;
@@ -1249,6 +1269,17 @@ export interface components {
              */
             free_mb: number;
         };
+        /** Diagnosis */
+        Diagnosis: {
+            /**
+             * Verdict
+             * @description the worst of all
+             * @enum {string}
+             */
+            verdict: "ok" | "note" | "missing";
+            /** Findings */
+            findings: components["schemas"]["FindingOut"][];
+        };
         /**
          * DownloadAsk
          * @description Which model of which repository. Where nothing says which, the recommended one is taken.
@@ -1630,6 +1661,33 @@ export interface components {
             error: string;
             /** Detail */
             detail: string;
+        };
+        /**
+         * FindingOut
+         * @description One thing that was looked at.
+         */
+        FindingOut: {
+            /**
+             * Subject
+             * @example engine
+             * @example models
+             * @example folder
+             * @example memory
+             */
+            subject: string;
+            /**
+             * Verdict
+             * @description missing keeps models from running; note is worth a look
+             * @enum {string}
+             */
+            verdict: "ok" | "note" | "missing";
+            /** Found */
+            found: string;
+            /**
+             * Advice
+             * @description what to do; empty where nothing is
+             */
+            advice: string;
         };
         /** FolderAsk */
         FolderAsk: {
@@ -3844,6 +3902,53 @@ export interface operations {
             };
             /** @description Insufficient Storage */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    diagnose_api_doctor_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diagnosis"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

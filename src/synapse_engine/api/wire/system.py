@@ -42,6 +42,22 @@ class EngineOptions(BaseModel):
     options: list[EngineOption]
 
 
+class FindingOut(BaseModel):
+    """One thing that was looked at."""
+
+    subject: str = Field(examples=["engine", "models", "folder", "memory"])
+    verdict: Literal["ok", "note", "missing"] = Field(
+        description="missing keeps models from running; note is worth a look"
+    )
+    found: str
+    advice: str = Field(description="what to do; empty where nothing is")
+
+
+class Diagnosis(BaseModel):
+    verdict: Literal["ok", "note", "missing"] = Field(description="the worst of all")
+    findings: list[FindingOut]
+
+
 class PathsOut(BaseModel):
     data_dir: str
     registry: str
