@@ -58,3 +58,59 @@ async def test_the_control_planes_own_log(plane: ControlPlane) -> None:
     assert line.endswith("oh no")
     async with listening(plane.http, "/api/logs?search=hello") as listener:
         assert len((await listener.next("log")).data["lines"]) == 1
+
+
+async def test_all_logs_together_and_those_that_join_in(plane: ControlPlane) -> None:
+    own = plane.services.logs.path("control-plane")
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("2026-01-01 00:00:00,000 ERROR   oh no\n")
+    first, second, quiet = [
+        await plane.add(f"{name}-7B-Q4_K_M.gguf", Behaviour(log=LOG)) for name in ("A", "B", "C")
+    ]
+    await plane.start(first)
+    await plane.start(quiet)
+    await plane.post(f"/api/models/servers/{quiet}/stop")
+    async with listening(plane.http, "/api/logs/live?level=error&tail=1") as listener:
+        heard = [(await listener.next("log")).data for _ in range(2)]
+        assert {log["model_id"]: log["lines"] for log in heard} == {
+            None: ["2026-01-01 00:00:00,000 ERROR   oh no"],
+            first: ["and this is where"],
+        }
+        await plane.start(second)
+        joined = (await listener.next("log")).data
+        assert (joined["model_id"], joined["replica"], joined["lines"]) == (second, 1, ["and this is where"])
+        with own.open("a") as file:
+            file.write("2026-01-01 00:00:01,000 INFO    fine\n2026-01-01 00:00:01,000 ERROR   again\n")
+        again = (await listener.next("log")).data
+        assert (again["model_id"], again["lines"]) == (None, ["2026-01-01 00:00:01,000 ERROR   again"])
+
+
+async def test_only_some_models_logs_together(plane: ControlPlane) -> None:
+    first, second = [await plane.add(f"{name}-7B-Q4_K_M.gguf", Behaviour(log=LOG)) for name in ("A", "B")]
+    await plane.start(first)
+    await plane.start(second)
+    await plane.post(f"/api/models/servers/{second}/stop")
+    async with listening(plane.http, f"/api/logs/live?model={second}&search=broke") as listener:
+        told = (await listener.next("log")).data
+        assert (told["model_id"], told["lines"][0][-15:]) == (second, "something broke")
+        await plane.start(second)
+        assert (await listener.next("log")).data["model_id"] == second
+    async with plane.http.stream("GET", "/api/logs/live?model=nobody") as refused:
+        assert refused.status_code == 404
+
+
+async def test_who_does_not_read_is_not_read_for(plane: ControlPlane) -> None:
+    """A reader that has stalled keeps no more than what is on its way; another one is told all the same."""
+    own = plane.services.logs.path("control-plane")
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("begin\n")
+    async with (
+        listening(plane.http, "/api/logs/live") as stalled,
+        listening(plane.http, "/api/logs/live") as other,
+    ):
+        await stalled.next("log")
+        await other.next("log")
+        with own.open("a") as file:
+            file.write("x" * 99 + "\n" + ("y" * 99 + "\n") * 400_000 + "end\n")
+        await other.next("log", lambda log: log["lines"][-1:] == ["end"])
+        assert (await stalled.next("log")).data["lines"][0] == "x" * 99

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable
+from typing import TypeVar
 
 from starlette.responses import StreamingResponse
 
 HEARTBEAT_SECONDS = 15.0
+LOOK_SECONDS = 0.2
 HEARTBEAT = b":\n\n"
+
+
+K = TypeVar("K", bound=Hashable)
 
 
 class EventStream(StreamingResponse):
@@ -24,6 +29,38 @@ def framed(kind: str, data: bytes, event_id: int | None = None) -> bytes:
     """One event on the wire; data: JSON, which has no line break of its own."""
     id_line = b"" if event_id is None else b"id: %d\n" % event_id
     return b"%bevent: %b\ndata: %b\n\n" % (id_line, kind.encode(), data)
+
+
+async def gathered(
+    find: Callable[[], Iterable[K]], follow: Callable[[K], AsyncGenerator[bytes]]
+) -> AsyncGenerator[bytes]:
+    """What all sources give that are found, as it comes; one that is found later is followed from then on.
+
+    Without an end. A source is asked for more only after the reader has taken what it gave.
+    """
+    sources: dict[K, AsyncGenerator[bytes]] = {}
+    waiting: dict[asyncio.Future[bytes], K] = {}
+    try:
+        while True:
+            for key in find():
+                if key not in sources:
+                    sources[key] = follow(key)
+                    waiting[asyncio.ensure_future(anext(sources[key]))] = key
+            if not waiting:
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            done, _ = await asyncio.wait(waiting, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            for ready in done:
+                key = waiting.pop(ready)
+                yield ready.result()
+                waiting[asyncio.ensure_future(anext(sources[key]))] = key
+    finally:
+        for task in waiting:
+            task.cancel()
+        if waiting:
+            await asyncio.wait(waiting)
+        for source in sources.values():
+            await source.aclose()
 
 
 async def merged(

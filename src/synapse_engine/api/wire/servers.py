@@ -105,5 +105,20 @@ class LogEvent(LogLines):
     is_new_start: bool = Field(description="these are the first of a new start's log")
 
 
+class LiveLog(BaseModel):
+    """Lines of one of several logs that are followed together."""
+
+    model_id: str | None = Field(description="null for the control plane's own")
+    replica: int = Field(description="which of the model's servers, from 1")
+    lines: list[str]
+    is_new_start: bool = Field(description="these are the first of a new start's log")
+
+
+class LiveLogs(BaseModel):
+    """The stream's events by their name, each with its data."""
+
+    log: LiveLog
+
+
 class OwnLogLines(BaseModel):
     lines: list[str]
