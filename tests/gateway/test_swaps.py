@@ -105,3 +105,28 @@ async def test_whoever_gives_up_holds_nobody_back(tight: ControlPlane) -> None:
     for _ in range(2):
         actor.tell("go on")
     assert [(await task).status_code for task in (first, second)] == [200, 200]
+
+
+async def test_a_crowd_over_five_models_with_memory_for_two(
+    tmp_path: Path, engine: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """200 clients: all are answered, none waits much longer than its share, and models change seldom."""
+    monkeypatch.setattr(waking, "RESIDENCY_SECONDS", RESIDENCY_SECONDS)
+    monkeypatch.setattr(eviction, "MIN_RESIDENCY_SECONDS", RESIDENCY_SECONDS)
+    async with open_control_plane(tmp_path, engine, stage, memory_limit_mb=35, queue_seconds=60) as plane:
+        behaviour = Behaviour(chunks=2, pace_seconds=0.01)
+        ids = [await enabled(plane, f"Model{n}-7B-Q4_K_M.gguf", behaviour) for n in range(5)]
+        began = time.monotonic()
+
+        async def ask(number: int) -> float:
+            assert await stream(plane, ids[number % 5]) == 2
+            return time.monotonic() - began
+
+        waits = await asyncio.gather(*(ask(number) for number in range(200)))
+        by_model = [max(waits[start::5]) for start in range(5)]
+        spawns = [plane.stage.spawns(Path(plane.services.registry.get(i).model.path)) for i in ids]
+        at_once = sum(server.state == "ready" for server in plane.services.fleet.servers.values())
+    # Served in turn, the last model's clients wait for all of it: whose share is that of the average.
+    assert max(by_model) <= 3 * sum(by_model) / len(by_model)
+    assert sum(spawns) <= 10, spawns
+    assert at_once <= 2

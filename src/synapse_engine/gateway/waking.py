@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RESIDENCY_SECONDS = 10.0
 AGAIN_SECONDS = 0.1
+# How often memory may be short with nobody to wait for, before that is believed.
+TRIES = 5
 
 log = logging.getLogger(__name__)
 
@@ -57,23 +59,33 @@ class Waking:
     async def _bring_up(self, line: Line) -> None:
         try:
             self.lines.check_may_start(line)
-            try:
-                await self._fleet.start(line.model_id, by_request=True)
-            except NotEnoughMemory as refusal:
-                await self._start_in_turn(line, refusal)
+            await self._start(line)
             line.advance()
         except StartCancelled:
             line.fail(NotRunning(line.model_id, "stopped", ": it was stopped while this request waited"))
         except SynapseError as error:
             line.fail(error)
 
-    async def _start_in_turn(self, line: Line, refusal: NotEnoughMemory) -> None:
-        """Start it once those that hold its memory have worked off what they have. Raises as a start."""
-        if not await self._fleet.would_free(line.model_id):
-            raise refusal
+    async def _start(self, line: Line) -> None:
+        """Raises as a start does, NotEnoughMemory only where no waiting helps."""
+        for is_last in (*[False] * (TRIES - 1), True):
+            try:
+                await self._fleet.start(line.model_id, by_request=True)
+                return
+            except NotEnoughMemory:
+                if await self._fleet.would_free(line.model_id):
+                    break
+                # What was in the way may have gone in between, or others may be just coming or going.
+                if is_last:
+                    raise
+            await asyncio.sleep(AGAIN_SECONDS)
+        await self._start_in_turn(line)
+
+    async def _start_in_turn(self, line: Line) -> None:
+        """Start it once those that hold its memory have worked off what they have."""
         async with self._swapping:
             deserted = asyncio.ensure_future(line.until_deserted())
-            swap = asyncio.ensure_future(self._swap(line, refusal))
+            swap = asyncio.ensure_future(self._swap(line))
             try:
                 await asyncio.wait({deserted, swap}, return_when=asyncio.FIRST_COMPLETED)
                 if swap.done():
@@ -83,25 +95,26 @@ class Waking:
                     task.cancel()
                 await asyncio.wait({deserted, swap})
 
-    async def _swap(self, line: Line, refusal: NotEnoughMemory) -> None:
+    async def _swap(self, line: Line) -> None:
+        in_vain = 0
         while True:
             model_ids = await self._fleet.would_free(line.model_id)
-            if not model_ids:
-                raise refusal
+            in_vain = 0 if model_ids else in_vain + 1
             await asyncio.sleep(self._residency_left(model_ids))
             with self._held_back(model_ids):
-                log.info("%s waits until %s are idle", line.model_id, ", ".join(model_ids))
+                log.info("%s waits until %s are idle", line.model_id, ", ".join(model_ids) or "none")
                 servers = [server for i in model_ids for server in self._fleet.servers_of(i)]
                 await asyncio.gather(*(server.leases.until_idle() for server in servers))
                 try:
                     await self._fleet.start(line.model_id, by_request=True)
                     return
-                except NotEnoughMemory as again:
-                    refusal = again
+                except NotEnoughMemory:
+                    if in_vain >= TRIES:
+                        raise
             await asyncio.sleep(AGAIN_SECONDS)
 
     def _residency_left(self, model_ids: Collection[str]) -> float:
-        came_up_at = max(self.lines.line(model_id).came_up_at for model_id in model_ids)
+        came_up_at = max((self.lines.line(model_id).came_up_at for model_id in model_ids), default=0.0)
         return max(0.0, came_up_at + RESIDENCY_SECONDS - time.monotonic())
 
     @contextlib.contextmanager
