@@ -79,7 +79,12 @@ async def own_logs(
     return OwnLogLines(lines=sieve.sift(lines)[-tail:])
 
 
-@router.get("/api/logs/live", response_class=EventStream, responses=documented_stream(LiveLogs, 404, 409))
+@router.get(
+    "/api/logs/live",
+    status_code=200,
+    response_class=EventStream,
+    responses=documented_stream(LiveLogs, 404, 409),
+)
 async def live_logs(
     services: Wired,
     sieve: Wanted,

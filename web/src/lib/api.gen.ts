@@ -67,6 +67,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/logs/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Live Logs
+         * @description The control plane's own log and those of all servers, or only of some models, as `log` events: of each
+         *     the last lines that are wanted, then new ones as they come. Servers that start later join in.
+         */
+        get: operations["live_logs_api_logs_live_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -1858,6 +1879,36 @@ export interface components {
             bytes_out: number;
         };
         /**
+         * LiveLog
+         * @description Lines of one of several logs that are followed together.
+         */
+        LiveLog: {
+            /**
+             * Model Id
+             * @description null for the control plane's own
+             */
+            model_id: string | null;
+            /**
+             * Replica
+             * @description which of the model's servers, from 1
+             */
+            replica: number;
+            /** Lines */
+            lines: string[];
+            /**
+             * Is New Start
+             * @description these are the first of a new start's log
+             */
+            is_new_start: boolean;
+        };
+        /**
+         * LiveLogs
+         * @description The stream's events by their name, each with its data.
+         */
+        LiveLogs: {
+            log: components["schemas"]["LiveLog"];
+        };
+        /**
          * LogEvent
          * @description Further lines of a log that is followed.
          */
@@ -3143,6 +3194,82 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    live_logs_api_logs_live_get: {
+        parameters: {
+            query?: {
+                /** @description how many of the last lines that are wanted */
+                tail?: number;
+                /** @description only these models' servers */
+                model?: string[] | null;
+                /** @description lines at or above it */
+                level?: "debug" | "info" | "warning" | "error";
+                /** @description lines that hold this text, in whichever case */
+                search?: string;
+                /** @description keep the codes that colour a terminal */
+                ansi?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["LiveLogs"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
