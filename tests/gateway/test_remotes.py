@@ -393,6 +393,7 @@ async def test_a_client_that_leaves_ends_it_there(
             (live,) = (await plane.get("/api/activity/live")).json()["calls"]
             (await plane.http.delete(f"/api/activity/{live['id']}")).raise_for_status()
             with pytest.raises(httpx.RemoteProtocolError):
+                assert "cancelled" in await anext(words)
                 await anext(words)
     async with asyncio.timeout(1):
         await server.left.wait()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SHORT_SECONDS = 0.3
 TIMES = {
     "synapse_engine.gateway.protocol.STALL_SECONDS": SHORT_SECONDS,
-    "synapse_engine.app.KEEP_ALIVE_SECONDS": SHORT_SECONDS,
+    "synapse_engine.listening.KEEP_ALIVE_SECONDS": SHORT_SECONDS,
 }
 LONG_SECONDS = 3 * SHORT_SECONDS
 PATHS = [CHAT, "/api/models/enable"]
