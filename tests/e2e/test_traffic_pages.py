@@ -112,7 +112,7 @@ def test_activity_live_cancelled_and_past(page: Page, control_plane: Serving) ->
         expect(page.get_by_text("No request is in flight.")).to_be_visible()
         # An answer that had not begun is cut off, else an error is sent.
         assert all(answer.exception() or answer.result() >= 400 for answer in asked)
-    expect(past.get_by_text("cancelled")).to_have_count(2)
+    expect(past.locator(".outcome", has_text="cancelled")).to_have_count(2)
     page.get_by_role("combobox", name="Outcome").select_option(label="refused")
     expect(past.get_by_role("row")).to_have_count(2)
     expect(page.get_by_role("img", name="Requests, the last hour: 6")).to_be_visible(timeout=30_000)
