@@ -66,6 +66,12 @@ def test_killed_without_a_word() -> None:
     )
 
 
+def test_a_build_for_another_processor_says_what_to_do() -> None:
+    said = explain_exit(-4, ["init: llama threadpool init, n_threads = 2"])
+    assert said.startswith("This llama-server was built for another kind of processor. Put a build for")
+    assert "LLAMA_SERVER_PATH (killed by SIGILL)" in said
+
+
 EXITS = [
     (0, "exit code 0"),
     (1, "exit code 1"),

@@ -80,6 +80,11 @@ def _reason(exit_code: int | None, lines: Sequence[str]) -> str:
             if found := pattern.search(line):
                 text = words.format(*found.groups())
                 return text[0].upper() + text[1:]
+    if exit_code == -signal.SIGILL:
+        return (
+            "This llama-server was built for another kind of processor. Put a build for this machine on your "
+            "PATH or name it in LLAMA_SERVER_PATH"
+        )
     if exit_code == -signal.SIGKILL:
         return "llama-server was killed, perhaps because memory ran out"
     return "llama-server ended by itself"
