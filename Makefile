@@ -5,6 +5,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 BIN := $(VENV)/bin
 TEST_MODEL := .cache/models/SmolLM2-135M-Instruct.Q4_1.gguf
+# Most tests wait for processes and not for a processor. A file's tests stay together, as they share what it starts.
+BESIDE := -n 3 --dist loadfile
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
 
 .PHONY: run test test-image soak chaos check setup page types clean
@@ -14,7 +16,7 @@ run: setup ## start on http://127.0.0.1:8000; Ctrl-C stops everything
 
 test: $(VENV)/.dev $(TEST_MODEL) page ## every test: page, unit, real engine, real browser
 	$(BIN)/python web/build.py --test
-	SYNAPSE_TEST_MODEL=$(abspath $(TEST_MODEL)) $(BIN)/pytest
+	SYNAPSE_TEST_MODEL=$(abspath $(TEST_MODEL)) $(BIN)/pytest $(BESIDE)
 
 soak: $(VENV)/.dev $(TEST_MODEL) page ## the long forms: survival, mutations, chaos
 	SYNAPSE_SOAK=1 SYNAPSE_TEST_MODEL=$(abspath $(TEST_MODEL)) $(BIN)/pytest --timeout 3600
@@ -32,7 +34,7 @@ check: $(VENV)/.dev $(TEST_MODEL) ## the quick loop: lint, types, imports, unit 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python web/build.py --check
-	SYNAPSE_TEST_MODEL=$(abspath $(TEST_MODEL)) $(BIN)/pytest -q -m "not e2e"
+	SYNAPSE_TEST_MODEL=$(abspath $(TEST_MODEL)) $(BIN)/pytest -q -m "not e2e" $(BESIDE)
 
 setup: $(VENV)/.installed page ## .venv, the package with an engine, the page
 
