@@ -20,6 +20,12 @@ export class Unreachable extends Error {
   }
 }
 
+/** Why something was refused, in the control plane's words where it has said any. */
+export function refusalOf(failure: unknown): { error: string; detail: string } {
+  if (failure instanceof ApiError) return { error: failure.error, detail: failure.detail };
+  return { error: failure instanceof Error ? failure.message : String(failure), detail: "" };
+}
+
 const OFFLINE_MS = 1000;
 
 /** When to look again after a failed look: soon; but not before there is a key, where one is wanted. */
@@ -28,7 +34,7 @@ export function retryMs(failure: Error): number | false {
 }
 
 interface Asked {
-  method?: "GET" | "POST" | "PATCH" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   body?: unknown;
   signal?: AbortSignal | undefined;
 }

@@ -6,13 +6,18 @@ import { memoryWords } from "../../lib/format";
 import { retryMs } from "../../lib/http";
 import { useSystem } from "../../lib/system";
 import { controlPlaneFacts, engineName, type Fact, pathFacts } from "./facts";
+import { Findings } from "./findings";
+import { useTold } from "./queries";
 import { copyReport } from "./report";
+import { SettingsPart } from "./settings-part";
+import { Upstreams } from "./upstreams";
 import "../../components/bar.css";
 import "../../components/plain-table.css";
 import "./page.css";
 
 export default function SystemPage() {
   const { data: system, error } = useSystem();
+  useTold();
   return (
     <>
       <h1 className="unseen">System</h1>
@@ -26,6 +31,9 @@ export default function SystemPage() {
             </Press>
           </div>
           <div className="system-parts">
+            <Part title="Findings">
+              <Findings />
+            </Part>
             <Part title="Control plane">
               <Facts facts={controlPlaneFacts(system)} />
             </Part>
@@ -37,6 +45,12 @@ export default function SystemPage() {
             </Part>
             <Part title="Devices">
               <Devices devices={system.devices} />
+            </Part>
+            <Part title="Settings">
+              <SettingsPart />
+            </Part>
+            <Part title="Upstreams">
+              <Upstreams />
             </Part>
           </div>
         </>
