@@ -48,6 +48,7 @@ class GatewayProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self.url = b""
         self._running: Any = None
+        self._idle_since = 0.0
         self._relayed: Exchange | None = None
         # Of the request that is being read. Unread is what came since the parser last had something to tell.
         self._has_head = True
@@ -73,9 +74,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._rest()
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
@@ -83,7 +82,6 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._is_whole and self.cycle is not None and not self.cycle.response_complete:
             self._hold(data)
             return
-        self._unset_keepalive_if_required()
         if self._is_asked_again(data):
             return
         is_next = self._is_whole
@@ -114,6 +112,7 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._running is not None:
             self._running.disconnected = True  # uvicorn knows of the last one that was read alone
             self._running.message_event.set()
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -203,16 +202,31 @@ class GatewayProtocol(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self.pipeline or not self._running.response_complete or self.transport.is_closing():
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
             return
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._rest()
         if self._refusal is not None:
-            # Once only: the next of the pipeline may have ended within its beginning, and told it already.
             refusal, self._refusal = self._refusal, None
             self._tell_refusal(refusal)
         elif self._held:
             held, self._held = self._held, b""
             self.data_received(held)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        idle_seconds = self.loop.time() - self._idle_since
+        if not self._is_whole or (self.cycle is not None and not self.cycle.response_complete):
+            return  # it rests again once that is answered
+        if idle_seconds < self.timeout_keep_alive:
+            self._look_again_in(self.timeout_keep_alive - idle_seconds)
+        else:
+            super().timeout_keep_alive_handler()
 
     def shutdown(self) -> None:
         self.gateway.outbox.flush()
@@ -258,6 +272,15 @@ class GatewayProtocol(HttpToolsProtocol):
             self._refusal = error
 
     # Its own.
+
+    def _rest(self) -> None:
+        """Nothing is asked. One timer at a time for each connection: most requests come before it ends."""
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again_in(self.timeout_keep_alive)
+
+    def _look_again_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _is_asked_again(self, data: bytes) -> bool:
         """Whether this is a whole request with the last one's head, in its turn; then it is on its way."""
