@@ -252,7 +252,7 @@ class Exchange:
         self._seat = seat
         call = self._call
         call.seated, call.stage = time.monotonic(), Stage.SENT
-        call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, seat.variant
+        call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, self._target.variant
         connection = self._gateway.pool.take(seat.place)
         if connection is None:
             self._task = asyncio.create_task(self._send_on_new(seat), name="connecting request")

@@ -83,10 +83,10 @@ class Lines:
     def seat_now(self, target: Target, prefix: int | None = None) -> Seat | None:
         """A seat where there is one at once and nobody waits for it. Raises Booting."""
         if target.remote is not None:
-            return Seat(target.remote.place, target.model_ids[0], target.remote.remote.name, None)
+            return Seat(target.remote.place, target.model_ids[0], target.remote.remote.name)
         model_ids = target.model_ids
         line = self.line(model_ids[0] if len(model_ids) == 1 else self._choose(target))
-        return None if line.waiting else line.sit_down(target, prefix)
+        return None if line.waiting else line.sit_down(prefix)
 
     def wait(self, wish: Wish) -> Callable[[], None]:
         """Stand in line, and have the model started where that may be done; answers how to leave the line.

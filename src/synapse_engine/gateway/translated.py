@@ -68,7 +68,7 @@ class Asking:
         asker = replace(self._asker, prefix=prefix)
         seat = lines.seat_now(target, prefix) or await lines.seat(target, asker)
         call.seated, call.load_seconds = time.monotonic(), seat.load_seconds
-        call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, seat.variant
+        call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, target.variant
         return seat
 
     async def events(
