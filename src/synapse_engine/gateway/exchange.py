@@ -75,15 +75,13 @@ class Exchange:
         self._is_begun = True
         head = self._head
         self._call = self._gateway.activity.begin(
-            head.path, head.endpoint.dialect, self._client.name(head.fields), self.cancel
+            head.path, head.endpoint.dialect, head.client, self.cancel
         )
-        try:
-            self._gateway.check(head.fields)
-            if not self._is_asked and (announced := head.fields.get(b"content-length")):
-                self._gateway.check_size(int(announced))
-        except SynapseError as error:
-            self.refuse(error)
+        if head.refusal is not None:
+            self.refuse(head.refusal)
             return
+        if not self._is_asked and (announced := head.fields.get(b"content-length")):
+            self._check_size(int(announced))
         if self._problem is not None:
             self.refuse(self._problem)
         elif self._is_asked:
@@ -189,6 +187,12 @@ class Exchange:
         self._write()
 
     # Its own way.
+
+    def _check_size(self, announced: int) -> None:
+        try:
+            self._gateway.check_size(announced)
+        except SynapseError as error:
+            self._problem = error
 
     def refuse(self, error: SynapseError) -> None:
         """Answer with an error of ours."""
@@ -367,7 +371,7 @@ class Exchange:
 
     def _common_headers(self) -> bytes:
         default = self._client.server_state.default_headers
-        return self._gateway.common_headers(default, self._head.fields.get(b"origin"))
+        return self._gateway.common_headers(default, self._head.origin)
 
 
 def plain_answer(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
+from synapse_engine.errors import SynapseError
 from synapse_engine.gateway.endpoints import Endpoint
 from synapse_engine.gateway.framing import Fields, Headers
 from synapse_engine.gateway.headers import answer_headers, forwarded_headers
@@ -25,9 +26,26 @@ _LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ?([0-9]{1,%d})\r\n" % LENGTH_D
 
 
 class RequestHead:
-    """A request's, as it was read. lines: of its headers, those that the server is told."""
+    """A request's, as it was read. lines: of its headers, those that the server is told.
 
-    __slots__ = ("endpoint", "fields", "is_old", "keep_alive", "lines", "method", "path", "priority", "url")
+    client: whom fairness counts as one. refusal: why this client may not come in, if it may not. origin: of
+    the page that asks.
+    """
+
+    __slots__ = (
+        "client",
+        "endpoint",
+        "fields",
+        "is_old",
+        "keep_alive",
+        "lines",
+        "method",
+        "origin",
+        "path",
+        "priority",
+        "refusal",
+        "url",
+    )
 
     def __init__(
         self,
@@ -37,6 +55,8 @@ class RequestHead:
         headers: Headers,
         fields: Fields,
         *,
+        client: str,
+        refusal: SynapseError | None,
         keep_alive: bool,
         is_old: bool,
     ) -> None:
@@ -44,6 +64,9 @@ class RequestHead:
         self.method = method
         self.url = url
         self.fields = fields
+        self.client = client
+        self.refusal = refusal
+        self.origin = fields.get(b"origin")
         self.keep_alive = keep_alive
         self.is_old = is_old
         self.path = url.partition(b"?")[0].decode("latin-1")

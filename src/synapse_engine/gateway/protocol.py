@@ -19,7 +19,7 @@ from synapse_engine.errors import BadRequest, HeadTooLarge, RequestTimedOut, Syn
 from synapse_engine.gateway.dialect import dialect_of
 from synapse_engine.gateway.endpoints import find_endpoint
 from synapse_engine.gateway.exchange import Exchange, plain_answer
-from synapse_engine.gateway.framing import check_head, framing_lines
+from synapse_engine.gateway.framing import Fields, check_head, framing_lines
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.heads import Repeated, RequestHead, find_repeated
 from synapse_engine.gateway.offers import HeadAgain
@@ -65,7 +65,6 @@ class GatewayProtocol(HttpToolsProtocol):
         # Nothing is read any more; the refusal is told once all before it is answered.
         self._is_deaf = False
         self._refusal: SynapseError | None = None
-        self._name: tuple[bytes, str] = b"", ""
         # Of the last request, where it was relayed and the next one may be like it.
         self._head: RequestHead | None = None
         self._repeated: Repeated | None = None
@@ -164,7 +163,15 @@ class GatewayProtocol(HttpToolsProtocol):
         before = self.cycle
         keep_alive = self.parser.should_keep_alive()
         self._head = RequestHead(
-            endpoint, method, self.url, headers, fields, keep_alive=keep_alive, is_old=is_old
+            endpoint,
+            method,
+            self.url,
+            headers,
+            fields,
+            client=self._name(fields),
+            refusal=self.gateway.refusal(fields),
+            keep_alive=keep_alive,
+            is_old=is_old,
         )
         exchange = self.cycle = Exchange(self.gateway, self, self._head)
         if before is None or before.response_complete:
@@ -237,14 +244,6 @@ class GatewayProtocol(HttpToolsProtocol):
     def write(self, data: bytes) -> None:
         self.gateway.outbox.write(self.transport, data)
 
-    def name(self, fields: dict[bytes, bytes]) -> str:
-        """Whom fairness counts as one: an address and a program on it."""
-        agent = fields.get(b"user-agent", b"")
-        if self._name[0] != agent or not self._name[1]:
-            host = self.client[0] if self.client else ""
-            self._name = agent, f"{host} {agent.decode('latin-1')[:80]}".rstrip()
-        return self._name[1]
-
     def exchange_ends(self, *, may_keep: bool, is_unread: bool) -> None:
         """The answer is written. is_unread: the client may still be sending what nobody will read."""
         self._relayed = None
@@ -272,6 +271,11 @@ class GatewayProtocol(HttpToolsProtocol):
             self._refusal = error
 
     # Its own.
+
+    def _name(self, fields: Fields) -> str:
+        """Whom fairness counts as one: an address and a program on it."""
+        host = self.client[0] if self.client else ""
+        return f"{host} {fields.get(b'user-agent', b'').decode('latin-1')[:80]}".rstrip()
 
     def _rest(self) -> None:
         """Nothing is asked. One timer at a time for each connection: most requests come before it ends."""
