@@ -8,9 +8,8 @@ from __future__ import annotations
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
-
-import msgspec
 
 # Of calls that ended and are not recorded yet, the newest this many are kept; all are counted.
 ENDED_MAX = 2_000
@@ -44,7 +43,8 @@ class Stage(StrEnum):
     ANSWERING = "answering"
 
 
-class Call(msgspec.Struct, eq=False):
+@dataclass(slots=True, eq=False)
+class Call:
     """One request, from its arrival to its last byte.
 
     began_at is time.time(); began, seated, first_byte and ended are time.monotonic(). cancel: ends it from

@@ -160,7 +160,7 @@ class Line:
     def rises(self) -> None:
         """One has been served."""
         self.in_flight -= 1
-        if self.waiting:
+        if self.waiting.count:
             self.advance()
 
     def join(self, wish: Wish) -> Ticket[Wish]:

@@ -9,8 +9,9 @@ import asyncio
 import logging
 import struct
 from collections import deque
+from functools import partial
 from socket import SO_LINGER, SOL_SOCKET
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,11 +19,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from synapse_engine.errors import BadRequest, HeadTooLarge, RequestTimedOut, SynapseError
 from synapse_engine.gateway.dialect import dialect_of
 from synapse_engine.gateway.endpoints import find_endpoint
-from synapse_engine.gateway.exchange import Exchange, plain_answer
+from synapse_engine.gateway.exchange import Exchange
 from synapse_engine.gateway.framing import Fields, check_head, framing_lines
 from synapse_engine.gateway.gateway import Gateway
-from synapse_engine.gateway.heads import Repeated, RequestHead, find_repeated
+from synapse_engine.gateway.heads import RequestHead, find_repeated
 from synapse_engine.gateway.offers import HeadAgain
+from synapse_engine.gateway.plain import plain_answer
+from synapse_engine.gateway.shortcut import Shortcut
 
 HEAD_BYTES = 1 << 16
 HEADERS = 100
@@ -37,19 +40,24 @@ log = logging.getLogger(__name__)
 
 
 class GatewayProtocol(HttpToolsProtocol):
-    """`gateway` is the one of a subclass that `protocol_class` makes."""
+    """Its own attributes are in slots, as together with uvicorn's they are too many to be found quickly."""
 
-    gateway: Gateway
+    __slots__ = (
+        "gateway _running _relayed _idle_since _has_head _is_whole _chunk_bytes _unread_bytes _body_bytes"
+        " _stall _is_head_timed _held _offered _is_deaf _refusal _head _shortcut"
+    ).split()
+
     # One that is relayed stands where uvicorn has a cycle of its own.
     cycle: Any
     pipeline: deque[Any]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, gateway: Gateway, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.gateway = gateway
         self.url = b""
         self._running: Any = None
         self._idle_since = 0.0
-        self._relayed: Exchange | None = None
+        self._relayed: Exchange | Shortcut | None = None
         # Of the request that is being read. Unread is what came since the parser last had something to tell.
         self._has_head = True
         self._is_whole = True
@@ -65,9 +73,9 @@ class GatewayProtocol(HttpToolsProtocol):
         # Nothing is read any more; the refusal is told once all before it is answered.
         self._is_deaf = False
         self._refusal: SynapseError | None = None
-        # Of the last request, where it was relayed and the next one may be like it.
+        # Of the last request, where it was relayed; and where the next one may be like it.
         self._head: RequestHead | None = None
-        self._repeated: Repeated | None = None
+        self._shortcut: Shortcut | None = None
 
     # Of the transport.
 
@@ -78,11 +86,13 @@ class GatewayProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
-        if self._is_whole and self.cycle is not None and not self.cycle.response_complete:
-            self._hold(data)
-            return
-        if self._is_asked_again(data):
-            return
+        if self._is_whole and self.cycle is not None:
+            if not self.cycle.response_complete:
+                self._hold(data)
+                return
+            if self._shortcut is not None and self._shortcut.take(data):
+                self.cycle = self._running = self._relayed = self._shortcut
+                return
         is_next = self._is_whole
         self._chunk_bytes = len(data)
         self._unread_bytes += len(data)
@@ -96,8 +106,7 @@ class GatewayProtocol(HttpToolsProtocol):
         else:
             if self._stall is not None or not self._is_whole:
                 self._watch()
-            may_come_again = is_next and self._head is not None and self._head.may_come_again
-            self._repeated = find_repeated(data) if may_come_again else None
+            self._shortcut = self._find_shortcut(data) if is_next else None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_stall()
@@ -209,7 +218,6 @@ class GatewayProtocol(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
         if self.flow.read_paused:
@@ -239,10 +247,19 @@ class GatewayProtocol(HttpToolsProtocol):
         self.gateway.outbox.flush()
         super().shutdown()
 
-    # Of the exchange.
+    # Of the exchange and the shortcut.
+
+    def is_answered_by(self, exchange: Exchange) -> None:
+        """What has begun as a shortcut goes on as one of these."""
+        self.cycle = self._running = self._relayed = exchange
 
     def write(self, data: bytes) -> None:
         self.gateway.outbox.write(self.transport, data)
+
+    def shortcut_ends(self) -> None:
+        """The answer is written, and the connection goes on."""
+        self._relayed = None
+        self.on_response_complete()
 
     def exchange_ends(self, *, may_keep: bool, is_unread: bool) -> None:
         """The answer is written. is_unread: the client may still be sending what nobody will read."""
@@ -286,18 +303,13 @@ class GatewayProtocol(HttpToolsProtocol):
     def _look_again_in(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
-    def _is_asked_again(self, data: bytes) -> bool:
-        """Whether this is a whole request with the last one's head, in its turn; then it is on its way."""
-        if self._repeated is None or self._head is None or not self._is_whole:
-            return False
-        body = self._repeated.body_of(data)
-        if body is None:
-            return False
-        exchange = self.cycle = Exchange(self.gateway, self, self._head)
-        exchange.feed(body)
-        exchange.is_asked()
-        self._start_asgi_task(exchange, None)
-        return True
+    def _find_shortcut(self, data: bytes) -> Shortcut | None:
+        """For requests like this one, where it was whole and for the relay."""
+        head = self._head
+        if head is None or not head.may_come_again:
+            return None
+        repeated = find_repeated(data)
+        return Shortcut(self.gateway, self, head, repeated) if repeated is not None else None
 
     def _refuse_body(self, error: SynapseError) -> None:
         """The head is good, and so the request may be under way or waiting for its turn."""
@@ -405,6 +417,6 @@ def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
     return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
-def protocol_class(gateway: Gateway) -> type[GatewayProtocol]:
+def protocol_class(gateway: Gateway) -> type[asyncio.Protocol]:
     """What uvicorn makes one of for every connection."""
-    return type("WiredGatewayProtocol", (GatewayProtocol,), {"gateway": gateway})
+    return cast(type[asyncio.Protocol], partial(GatewayProtocol, gateway))
