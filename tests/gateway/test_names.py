@@ -29,7 +29,7 @@ FAST, BALANCED, POWERFUL = Tier
 
 @pytest.fixture
 def remotes(tmp_path: Path) -> Remotes:
-    return Remotes(Store(tmp_path / "synapse.db"), Pool(Outbox()), lambda: None)
+    return Remotes(Store(tmp_path / "synapse.db"), Pool(Outbox([])), lambda: None)
 
 
 @pytest.fixture
