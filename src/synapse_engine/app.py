@@ -227,7 +227,7 @@ async def wire_gateway(
         queue_max=settings.queue_max,
         queue_seconds=settings.queue_seconds,
     )
-    pool = Pool(Outbox())
+    pool = Pool(Outbox(recorder.activity.live))
     remotes = Remotes(recorder.store, pool, lambda: tell_upstreams(live, remotes))
     await remotes.load()
     names = Names(registry, fleet, remotes, on_demand=settings.on_demand)

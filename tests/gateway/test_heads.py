@@ -89,7 +89,17 @@ def request_head(fields: dict[bytes, bytes], *, keep_alive: bool = True, is_old:
     endpoint = find_endpoint(b"POST", url)
     assert endpoint is not None
     headers = list(fields.items())
-    return RequestHead(endpoint, b"POST", url, headers, fields, keep_alive=keep_alive, is_old=is_old)
+    return RequestHead(
+        endpoint,
+        b"POST",
+        url,
+        headers,
+        fields,
+        client="here",
+        refusal=None,
+        keep_alive=keep_alive,
+        is_old=is_old,
+    )
 
 
 def test_what_is_worked_out_of_heads() -> None:

@@ -29,7 +29,7 @@ FAST, BALANCED, POWERFUL = Tier
 
 @pytest.fixture
 def remotes(tmp_path: Path) -> Remotes:
-    return Remotes(Store(tmp_path / "synapse.db"), Pool(Outbox()), lambda: None)
+    return Remotes(Store(tmp_path / "synapse.db"), Pool(Outbox([])), lambda: None)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ async def test_a_shared_alias_means_a_ready_one_the_least_busy(rig: Rig, names: 
     for model_id in ("b", "c"):
         await rig.fleet.start(model_id)
     follow_all(rig, lines)
-    taken = [lines.seat_now(target) for _ in range(3)]
+    taken = [lines.seat_now(target, None) for _ in range(3)]
     assert [seat and seat.model_id for seat in taken] == ["b", "c", "b"]
     for seat in taken:
         assert seat is not None
@@ -198,7 +198,7 @@ async def test_of_a_tier_the_ready_ones_go_first_the_least_busy_before_the_best(
 
     def seated() -> Seat:
         follow_all(rig, lines)
-        seat = lines.seat_now(names.find("fast", NO_BODY))
+        seat = lines.seat_now(names.find("fast", NO_BODY), None)
         assert seat is not None
         return seat
 

@@ -28,7 +28,7 @@ def wires(log: list[str], *names: str) -> list[Any]:
 
 
 async def test_the_first_leaves_at_once_and_the_others_at_the_end_of_the_round() -> None:
-    outbox = Outbox()
+    outbox = Outbox(range(2))
     log: list[str] = []
     a, b = wires(log, "a", "b")
     outbox.write(a, b"1")
@@ -44,7 +44,7 @@ async def test_the_first_leaves_at_once_and_the_others_at_the_end_of_the_round()
 
 
 async def test_what_was_asked_for_later_comes_later() -> None:
-    outbox = Outbox()
+    outbox = Outbox(range(2))
     log: list[str] = []
     a, b = wires(log, "a", "b")
     outbox.write(a, b"1")
@@ -55,7 +55,7 @@ async def test_what_was_asked_for_later_comes_later() -> None:
 
 
 async def test_flushed_before_a_close() -> None:
-    outbox = Outbox()
+    outbox = Outbox(range(2))
     log: list[str] = []
     a, b = wires(log, "a", "b")
     outbox.write(a, b"1")
@@ -69,7 +69,7 @@ async def test_flushed_before_a_close() -> None:
 
 
 async def test_one_that_has_closed_gets_no_more_and_the_others_all() -> None:
-    outbox = Outbox()
+    outbox = Outbox(range(2))
     log: list[str] = []
     a, b, c = wires(log, "a", "b", "c")
     for wire in (a, b, c):
@@ -77,3 +77,21 @@ async def test_one_that_has_closed_gets_no_more_and_the_others_all() -> None:
     b.is_closed = True
     await asyncio.sleep(0)
     assert log == ["a1", "c1"]
+
+
+async def test_nothing_waits_for_the_end_of_the_round_while_there_is_but_one_request() -> None:
+    under_way = [1]
+    outbox = Outbox(under_way)
+    log: list[str] = []
+    a, b = wires(log, "a", "b")
+    outbox.write(a, b"1")
+    outbox.write(b, b"1")
+    assert log == ["a1", "b1"]
+    under_way.append(2)
+    outbox.write(a, b"2")
+    outbox.write(b, b"2")
+    under_way.pop()
+    outbox.write(b, b"3")
+    assert log == ["a1", "b1", "a2"]
+    await asyncio.sleep(0)
+    assert log == ["a1", "b1", "a2", "b2", "b3"]

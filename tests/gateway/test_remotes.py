@@ -405,7 +405,7 @@ async def test_a_connection_is_used_again_and_watched_over(plane: ControlPlane, 
     for _ in range(5):
         assert (await plane.post(CHAT, {"model": "box"})).status_code == 200
     assert server.connections == 1
-    (connection,) = plane.services.gateway.pool._idle[plane.services.gateway.remotes.get("box").place]
+    (connection,) = plane.services.gateway.remotes.get("box").place.idle
     found = connection._transport.get_extra_info("socket")
     assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
     assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 20

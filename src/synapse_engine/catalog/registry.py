@@ -37,7 +37,8 @@ OnChange = Callable[[Iterable[str]], None]
 class Registry:
     """Every model ever seen, with what was chosen for it. Reads are plain and at once.
 
-    notices: what the person should know about how the file was read.
+    entries: by model id; read-only, and never changed in place: a later edit makes a new one. notices: what
+    the person should know about how the file was read.
     """
 
     def __init__(self, path: Path, saved: SavedRegistry, notices: list[str], on_change: OnChange) -> None:
@@ -46,6 +47,7 @@ class Registry:
         self._path = path
         self._saved = saved
         self._lookup = Lookup(saved.entries)
+        self.entries = self._lookup.entries
         self._writer = asyncio.Lock()
 
     @classmethod
@@ -55,11 +57,6 @@ class Registry:
         on_change: told which models have changed.
         """
         return cls(path, *read_registry(path), on_change)
-
-    @property
-    def entries(self) -> Mapping[str, Entry]:
-        """By model id; read-only, and never changed in place: a later edit makes a new one."""
-        return self._lookup.entries
 
     @property
     def last_scan(self) -> datetime | None:
@@ -133,6 +130,7 @@ class Registry:
         await asyncio.to_thread(write_registry, self._path, saved)
         before = self.entries
         self._saved, self._lookup = saved, await asyncio.to_thread(Lookup, saved.entries)
+        self.entries = self._lookup.entries
         self._on_change([i for i, entry in self.entries.items() if entry != before.get(i)])
 
 

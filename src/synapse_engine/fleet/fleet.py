@@ -250,8 +250,9 @@ class Fleet:
 
     def lease(self, model_id: str, prefix: int | None = None) -> Lease:
         """Use of a ready server of the model, see `choose_replica`. Raises Booting, NotRunning."""
-        self._check_open()
-        servers = self.servers_of(model_id)
+        if not self.is_open:
+            raise Booting
+        servers = self._models.get(model_id, ())
         if len(servers) == 1:
             return servers[0].lease()
         ready = [

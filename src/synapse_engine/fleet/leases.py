@@ -11,8 +11,11 @@ from synapse_engine.launch.base import Command
 class Lease:
     """Permission to use a ready server, held until the last byte of the answer has left.
 
-    Attributes to read: url, api_key, server_id; replica, which of the model's servers it is, from 1.
+    There is one for each start of a server, entered and left once for each use. Attributes to read: url,
+    api_key, server_id; replica, which of the model's servers it is, from 1.
     """
+
+    __slots__ = ("_leases", "api_key", "replica", "server_id", "url")
 
     def __init__(self, leases: Leases, url: str, command: Command) -> None:
         self.url = url
@@ -22,23 +25,33 @@ class Lease:
         self._leases = leases
 
     def __enter__(self) -> Lease:
-        self._leases.held.add(self)
+        self._leases.held += 1
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._leases.held.discard(self)
-        if not self._leases.held:
-            self._leases.rest()
+        leases = self._leases
+        leases.held -= 1
+        if not leases.held:
+            leases.rest()
 
 
 class Leases:
-    """Those of one server. Attribute to read: held."""
+    """Those of one server. Attributes to read: held, how many there are, of all its starts; now, that of the
+    last one.
+    """
+
+    now: Lease
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.held: set[Lease] = set()
+        self.held = 0
         self.idle_since = clock()
         self._clock = clock
         self._idle = asyncio.Event()
+
+    def begin(self, url: str, command: Command) -> None:
+        """It has become ready."""
+        self.now = Lease(self, url, command)
+        self.rest()
 
     def rest(self) -> None:
         """From now on it is idle."""

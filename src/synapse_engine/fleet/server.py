@@ -82,11 +82,11 @@ class Server:
 
     def __repr__(self) -> str:
         pid = self.process.pid if self.process else None
-        return f"<Server {self.server_id} {self.state} pid={pid} leases={len(self.leases.held)}>"
+        return f"<Server {self.server_id} {self.state} pid={pid} leases={self.leases.held}>"
 
     @property
     def active_requests(self) -> int:
-        return len(self.leases.held)
+        return self.leases.held
 
     @property
     def is_leaving(self) -> bool:
@@ -96,7 +96,10 @@ class Server:
     @property
     def is_available(self) -> bool:
         """Whether it may be leased: ready, not known to be lost, and no stop is asked for."""
-        return self.state is State.READY and not self.is_leaving and not self._is_lost()
+        life, process = self._life, self.process
+        if self.state is not State.READY or life is None or process is None:
+            return False
+        return not (life.stop_asked.is_set() or self._is_hung or process.has_exited)
 
     @property
     def slots(self) -> int:
@@ -196,8 +199,7 @@ class Server:
         """Use of the ready server. Raises NotRunning where it is not available."""
         if not self.is_available:
             raise NotRunning(self.model_id, self._unavailable_state())
-        assert self.process is not None and self.command is not None
-        return Lease(self.leases, self.process.url, self.command)
+        return self.leases.now
 
     def _move(self, event: Event) -> None:
         before, self.state = self.state, next_state(self.state, event)
@@ -318,14 +320,14 @@ class Server:
         self._now_ready(life)
 
     def _now_ready(self, life: Life) -> None:
-        assert self.command is not None
+        assert self.process is not None and self.command is not None
         self._ready_at = self._with.clock()
         self._is_hung = False
         if self.load is not None:
             self.load.finish()
             self.load = None
         self.failure = None
-        self.leases.rest()
+        self.leases.begin(self.process.url, self.command)
         self._with.journal.note(self.server_id, was_ready=True)
         self._move(Event.HEALTHY)
         life.start_asked.clear()

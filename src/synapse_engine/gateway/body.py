@@ -30,6 +30,14 @@ class Asked(msgspec.Struct):
 _decoder = msgspec.json.Decoder(Asked)
 
 
+def read_asked(data: bytes) -> Asked:
+    """Of a whole body. Raises BadRequest where it is no such JSON."""
+    try:
+        return _decoder.decode(data)
+    except NOT_JSON as error:
+        raise _not_expected(error) from error
+
+
 class Body:
     """Attribute to read: size, in bytes. folder: where a large one lies; limit_bytes: what is too much."""
 
@@ -58,14 +66,14 @@ class Body:
 
     def asked(self) -> Asked:
         """What it says about whom it is for. Raises BadRequest where it is no such JSON."""
+        if self._scanner is None:
+            return read_asked(self.whole())
+        found = self._scanner.found
         try:
-            if self._scanner is None:
-                return _decoder.decode(self.whole())
-            found = self._scanner.found
             fields = {"model": value(found.get("model")), "stream": value(found.get("stream"))}
             return msgspec.convert(fields, Asked)
         except NOT_JSON as error:
-            raise BadRequest("The body is not the JSON that was expected", str(error)) from error
+            raise _not_expected(error) from error
 
     def whole(self) -> bytes:
         """All of it, in memory."""
@@ -109,6 +117,10 @@ class Body:
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
+
+
+def _not_expected(error: Exception) -> BadRequest:
+    return BadRequest("The body is not the JSON that was expected", str(error))
 
 
 def in_memory(data: bytes) -> Body:

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from synapse_engine.errors import RequestCancelled, SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.body import Body
-from synapse_engine.gateway.dialect import Dialect, error_body, error_event, error_headers, event
+from synapse_engine.gateway.dialect import Dialect, error_event, event
 from synapse_engine.gateway.endpoints import NamedBy, name_and_path, name_in_query, with_name_in_query
-from synapse_engine.gateway.headers import lines_of
-from synapse_engine.gateway.heads import STATUS_LINES, AnswerHead, RequestHead
+from synapse_engine.gateway.heads import AnswerHead, RequestHead
 from synapse_engine.gateway.line import Asker, Seat, Wish
 from synapse_engine.gateway.names import Target
+from synapse_engine.gateway.plain import plain_answer
 from synapse_engine.gateway.question import prefix_of
-from synapse_engine.gateway.upstream import Connection, request_head
+from synapse_engine.gateway.upstream import Connection, message
 
 if TYPE_CHECKING:
     from synapse_engine.gateway.gateway import Gateway
@@ -39,34 +37,33 @@ class Exchange:
     """Stands where uvicorn has a request-response cycle of its own; the first attributes are for its eyes."""
 
     message_event = asyncio.Event()
-    response_complete = False
-    disconnected = False
 
-    _call: Call
-    _target: Target
-    _problem: SynapseError | None = None
-    _is_begun = False
-    _is_asked = False
-    _has_head = False
-    _is_chunked = False
-    _has_length = False
-    _is_stream = False
-    _is_late_error = False
-    _has_retried = False
-    _seat: Seat | None = None
-    _upstream: Connection | None = None
-    _task: asyncio.Task[None] | None = None
-    _news: asyncio.Task[None] | None = None
-    _leave_line: Callable[[], None] | None = None
+    __slots__ = (
+        "keep_alive response_complete disconnected"
+        " _gateway _client _head _url _body _out _call _target _problem _seat _upstream"
+        " _task _news _leave_line _is_begun _is_asked _has_head _is_chunked _has_length _is_stream"
+        " _is_late_error _has_retried"
+    ).split()
 
     def __init__(self, gateway: Gateway, client: GatewayProtocol, head: RequestHead) -> None:
         self.keep_alive = head.keep_alive
+        self.response_complete = self.disconnected = False
         self._gateway = gateway
         self._client = client
         self._head = head
         self._url = head.url
         self._body = Body(gateway.spool_folder, gateway.body_max_bytes)
         self._out: list[bytes] = []
+        self._call: Call
+        self._target: Target
+        self._problem: SynapseError | None = None
+        self._is_begun = self._is_asked = self._has_head = self._has_retried = False
+        self._is_chunked = self._has_length = self._is_stream = self._is_late_error = False
+        self._seat: Seat | None = None
+        self._upstream: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._news: asyncio.Task[None] | None = None
+        self._leave_line: Callable[[], None] | None = None
 
     # Of the client's connection: the request.
 
@@ -74,22 +71,29 @@ class Exchange:
         """Its turn has come: every answer before it is written."""
         self._is_begun = True
         head = self._head
-        self._call = self._gateway.activity.begin(
-            head.path, head.endpoint.dialect, self._client.name(head.fields), self.cancel
-        )
-        try:
-            self._gateway.check(head.fields)
-            if not self._is_asked and (announced := head.fields.get(b"content-length")):
-                self._gateway.check_size(int(announced))
-        except SynapseError as error:
-            self.refuse(error)
+        self._call = self._gateway.activity.begin(head.path, head.endpoint.dialect, head.client, self.cancel)
+        if head.refusal is not None:
+            self.refuse(head.refusal)
             return
+        if not self._is_asked and (announced := head.fields.get(b"content-length")):
+            self._check_size(int(announced))
         if self._problem is not None:
             self.refuse(self._problem)
         elif self._is_asked:
             self._go_on()
         elif self._client.expect_100_continue:
             self._client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def take_over(
+        self, call: Call, body: bytes, target: Target, seat: Seat, upstream: Connection | None
+    ) -> None:
+        """From a shortcut that did not lead on: a request that is sent and not answered."""
+        self._is_begun = self._is_asked = True
+        self._call, self._target, self._seat, self._upstream = call, target, seat, upstream
+        call.cancel = self.cancel
+        self._body.feed(body)
+        if upstream is not None:
+            upstream.answer_to(self)
 
     def feed(self, data: bytes) -> None:
         if self.response_complete or self._problem is not None:
@@ -129,6 +133,11 @@ class Exchange:
 
     # Of the upstream connection: the answer.
 
+    def answer_is_whole(self, head: AnswerHead, body: bytes) -> None:
+        self.answer_begins(head, len(body))
+        self.answer_goes_on(body)
+        self.answer_ends()
+
     def answer_begins(self, head: AnswerHead, length: int | None) -> None:
         self._call.status = head.status
         self._call.stage = Stage.ANSWERING
@@ -143,7 +152,7 @@ class Exchange:
         out.append(self._common_headers())
         self._has_length = length is not None
         if length is not None:
-            if length or head.status not in (204, 304):
+            if length or head.has_body:
                 out.append(b"content-length: %d\r\n" % length)
         elif self._head.is_old:
             self.keep_alive = False
@@ -190,6 +199,12 @@ class Exchange:
 
     # Its own way.
 
+    def _check_size(self, announced: int) -> None:
+        try:
+            self._gateway.check_size(announced)
+        except SynapseError as error:
+            self._problem = error
+
     def refuse(self, error: SynapseError) -> None:
         """Answer with an error of ours."""
         self._fail(error, Outcome.REFUSED)
@@ -202,7 +217,8 @@ class Exchange:
                 target.remote.refuse_round_trips(self._head.lines)
             if len(target.model_ids) == 1:
                 self._call.model_id = target.model_ids[0]
-            seat = self._gateway.lines.seat_now(target, self._prefix(target))
+            body = self._body.whole() if self._body.is_in_memory else None
+            seat = self._gateway.lines.seat_now(target, body)
         except SynapseError as error:
             self.refuse(error)
             return
@@ -251,9 +267,10 @@ class Exchange:
     def _send(self, seat: Seat) -> None:
         self._seat = seat
         call = self._call
-        call.seated, call.stage = time.monotonic(), Stage.SENT
-        call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, seat.variant
-        connection = self._gateway.pool.take(seat.place)
+        now = call.seated = time.monotonic()
+        call.stage = Stage.SENT
+        call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, self._target.variant
+        connection = self._gateway.pool.take(seat.place, now)
         if connection is None:
             self._task = asyncio.create_task(self._send_on_new(seat), name="connecting request")
         else:
@@ -282,9 +299,13 @@ class Exchange:
 
     def _ask(self, connection: Connection, seat: Seat) -> None:
         self._upstream = connection
-        method = self._head.method
-        head = request_head(method, seat.place, self._url, self._head.lines, self._body.size)
-        connection.ask(self, head, self._body, expects_no_body=method == b"HEAD")
+        method, body, rest = self._head.method, b"", None
+        if self._body.is_in_memory:
+            body = self._body.whole()
+        else:
+            rest = self._body.pieces()
+        request = message(method, seat.place, self._url, self._head.lines, self._body.size, body)
+        connection.ask(self, request, rest, expects_no_body=method == b"HEAD")
         if self._client.flow.write_paused:
             connection.pause()
 
@@ -335,8 +356,8 @@ class Exchange:
         if self._task is not None or self._news is not None:
             self._end_tasks()
         if self._seat is not None:
-            self._seat.release(is_lost=outcome is Outcome.SERVER_LOST)
-            self._seat = None
+            seat, self._seat = self._seat, None
+            seat.release(is_lost=outcome is Outcome.SERVER_LOST)
         self._body.close()
         self._gateway.activity.end(self._call, outcome)
 
@@ -356,34 +377,12 @@ class Exchange:
         if out and not self.disconnected:
             self._client.write(out[0] if len(out) == 1 else b"".join(out))
 
-    def _prefix(self, target: Target) -> int | None:
-        """Of a conversation, where it matters which of several servers has seen it before."""
-        if not self._body.is_in_memory or not self._gateway.lines.has_replicas(target):
-            return None
-        return prefix_of(self._body.whole())
-
     def _asker(self) -> Asker:
-        return Asker(self._call.client, self._head.priority, self._prefix(self._target))
+        prefix = None
+        if self._body.is_in_memory and self._gateway.lines.has_replicas(self._target):
+            prefix = prefix_of(self._body.whole())
+        return Asker(self._call.client, self._head.priority, prefix)
 
     def _common_headers(self) -> bytes:
         default = self._client.server_state.default_headers
-        return self._gateway.common_headers(default, self._head.fields.get(b"origin"))
-
-
-def plain_answer(
-    dialect: Dialect,
-    error: SynapseError,
-    default_headers: Iterable[tuple[bytes, bytes]] = (),
-    common_headers: bytes = b"",
-    keep_alive: bool = False,
-    method: bytes = b"",
-) -> bytes:
-    """A whole answer that is an error of ours."""
-    body = msgspec.json.encode(error_body(dialect, error))
-    lines = [lines_of(default_headers)]
-    lines += [f"{name}: {value}\r\n".encode() for name, value in error_headers(error).items()]
-    if not keep_alive:
-        lines.append(b"connection: close\r\n")
-    status = STATUS_LINES[error.status]
-    head = status + common_headers + b"".join(lines) + b"content-type: application/json\r\n"
-    return head + b"content-length: %d\r\n\r\n" % len(body) + (b"" if method == b"HEAD" else body)
+        return self._gateway.common_headers(default, self._head.origin)

@@ -27,12 +27,15 @@ class Ticket(Generic[T]):
 
 
 class FairQueue(Generic[T]):
+    """Attribute to read: count, of all that wait."""
+
     def __init__(self) -> None:
+        self.count = 0
         self._turns: list[OrderedDict[str, deque[Ticket[T]]]] = [OrderedDict() for _ in range(PRIORITIES)]
         self._in_order: OrderedDict[int, Ticket[T]] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._in_order)
+        return self.count
 
     @property
     def tickets(self) -> list[Ticket[T]]:
@@ -44,6 +47,7 @@ class FairQueue(Generic[T]):
         return next(iter(self._in_order.values()), None)
 
     def add(self, ticket: Ticket[T]) -> None:
+        self.count += 1
         self._in_order[id(ticket)] = ticket
         self._turns[ticket.priority].setdefault(ticket.client, deque()).append(ticket)
 
@@ -51,6 +55,7 @@ class FairQueue(Generic[T]):
         """Harmless for one that does not wait any more."""
         if self._in_order.pop(id(ticket), None) is None:
             return
+        self.count -= 1
         turns = self._turns[ticket.priority]
         own = turns[ticket.client]
         own.remove(ticket)

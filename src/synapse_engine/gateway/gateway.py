@@ -9,6 +9,7 @@ from pathlib import Path
 from synapse_engine.errors import BodyTooLarge
 from synapse_engine.gateway.access import Access, Refused
 from synapse_engine.gateway.activity import Activity
+from synapse_engine.gateway.framing import Fields
 from synapse_engine.gateway.headers import lines_of
 from synapse_engine.gateway.lines import Lines
 from synapse_engine.gateway.names import Names
@@ -49,12 +50,10 @@ class Gateway:
         # Clients send the same few headers again and again.
         self._refusal = lru_cache(maxsize=1024)(self._find_refusal)
 
-    def check(self, fields: dict[bytes, bytes]) -> None:
-        """Whether this client may come in. Raises Refused."""
+    def refusal(self, fields: Fields) -> Refused | None:
+        """Why this client may not come in, by a request's headers; None where it may."""
         get = fields.get
-        refusal = self._refusal(get(b"host"), get(b"origin"), get(b"authorization"), get(b"x-api-key"))
-        if refusal is not None:
-            raise refusal
+        return self._refusal(get(b"host"), get(b"origin"), get(b"authorization"), get(b"x-api-key"))
 
     def check_size(self, body_bytes: int) -> None:
         """Whether a body may be that large. Raises BodyTooLarge."""

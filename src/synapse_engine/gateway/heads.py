@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
-from synapse_engine.gateway.endpoints import Endpoint
+from synapse_engine.errors import SynapseError
+from synapse_engine.gateway.endpoints import Endpoint, NamedBy
 from synapse_engine.gateway.framing import Fields, Headers
 from synapse_engine.gateway.headers import answer_headers, forwarded_headers
 
@@ -25,9 +26,26 @@ _LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ?([0-9]{1,%d})\r\n" % LENGTH_D
 
 
 class RequestHead:
-    """A request's, as it was read. lines: of its headers, those that the server is told."""
+    """A request's, as it was read. lines: of its headers, those that the server is told.
 
-    __slots__ = ("endpoint", "fields", "is_old", "keep_alive", "lines", "method", "path", "priority", "url")
+    client: whom fairness counts as one. refusal: why this client may not come in, if it may not. origin: of
+    the page that asks.
+    """
+
+    __slots__ = (
+        "client",
+        "endpoint",
+        "fields",
+        "is_old",
+        "keep_alive",
+        "lines",
+        "method",
+        "origin",
+        "path",
+        "priority",
+        "refusal",
+        "url",
+    )
 
     def __init__(
         self,
@@ -37,6 +55,8 @@ class RequestHead:
         headers: Headers,
         fields: Fields,
         *,
+        client: str,
+        refusal: SynapseError | None,
         keep_alive: bool,
         is_old: bool,
     ) -> None:
@@ -44,6 +64,9 @@ class RequestHead:
         self.method = method
         self.url = url
         self.fields = fields
+        self.client = client
+        self.refusal = refusal
+        self.origin = fields.get(b"origin")
         self.keep_alive = keep_alive
         self.is_old = is_old
         self.path = url.partition(b"?")[0].decode("latin-1")
@@ -52,17 +75,20 @@ class RequestHead:
 
     @property
     def may_come_again(self) -> bool:
-        """Whether its length is all that a request with the same head can differ in."""
-        return self.keep_alive and not self.is_old and NOT_REPEATED.isdisjoint(self.fields)
+        """Whether a request with the same head can differ in its body alone, which says whom it is for."""
+        if self.endpoint.named_by is not NamedBy.BODY or self.is_old or not self.keep_alive:
+            return False
+        return NOT_REPEATED.isdisjoint(self.fields)
 
 
 class AnswerHead:
     """A server's, as it was read. lines: what the client is told of it, without what frames the body."""
 
-    __slots__ = ("is_stream", "lines", "status")
+    __slots__ = ("has_body", "is_stream", "lines", "status")
 
     def __init__(self, status: int, reason: bytes, headers: Headers, fields: Fields) -> None:
         self.status = status
+        self.has_body = status not in (204, 304)
         status_line = STATUS_LINES.get(status) or b"HTTP/1.1 %d %b\r\n" % (status, reason)
         self.lines = status_line + answer_headers(headers, fields)
         self.is_stream = b"event-stream" in fields.get(b"content-type", b"")
@@ -71,23 +97,23 @@ class AnswerHead:
 class Repeated:
     """The bytes of a head, but for the digits of its length."""
 
-    __slots__ = ("_after", "_before")
+    __slots__ = ("_after", "_after_bytes", "_before", "_digits_at", "_until")
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self._before = before
         self._after = after
+        self._after_bytes = len(after)
+        self._digits_at = len(before)
+        self._until = len(before) + LENGTH_DIGITS + len(after)
 
     def body_of(self, data: bytes) -> bytes | None:
         """The body where this is one whole message with that head, and nothing else; else None."""
-        before = self._before
-        if not data.startswith(before):
+        end = data.find(self._after, self._digits_at, self._until)
+        if end < 0 or not data.startswith(self._before):
             return None
-        end = data.find(b"\r", len(before), len(before) + LENGTH_DIGITS + 1)
-        digits = data[len(before) : end]
-        if end < 0 or not digits.isdigit() or not data.startswith(self._after, end):
-            return None
-        start = end + len(self._after)
-        return data[start:] if len(data) - start == int(digits) else None
+        digits = data[self._digits_at : end]
+        body = data[end + self._after_bytes :]
+        return body if digits.isdigit() and int(digits) == len(body) else None
 
 
 def find_repeated(data: bytes) -> Repeated | None:

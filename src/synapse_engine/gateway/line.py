@@ -7,6 +7,7 @@ so that it never runs dry; the rest wait here, where turns are fair, and not the
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,10 +19,9 @@ from synapse_engine.fleet.state import State
 from synapse_engine.gateway.fairness import FairQueue, Ticket
 from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.upstream import Place, place_of
-from synapse_engine.launch.base import server_id_of
 
 SEATS_PER_SLOT = 4
-PLACES_KEPT = 64
+SEATS_KEPT = 64
 # By then the fleet has seen that a process has ended.
 NOTICED_SECONDS = 0.15
 
@@ -52,17 +52,23 @@ class LineView:
 class Seat:
     """Use of a server until `release`; of an upstream by URL as many as there are requests.
 
-    load_seconds: how much of the wait was for its start.
+    One is for all who use the same server; each releases it once. load_seconds: how much of the wait was for
+    the server's start.
     """
 
-    __slots__ = ("load_seconds", "model_id", "place", "server_id", "variant")
+    __slots__ = ("load_seconds", "model_id", "place", "server_id")
 
-    def __init__(self, place: Place, model_id: str, server_id: str, variant: str | None) -> None:
+    def __init__(self, place: Place, model_id: str, server_id: str) -> None:
         self.place = place
         self.model_id = model_id
         self.server_id = server_id
-        self.variant = variant
         self.load_seconds = 0.0
+
+    def after(self, load_seconds: float) -> Seat:
+        """The same one, for somebody who has waited for its server's start."""
+        seat = copy.copy(self)
+        seat.load_seconds = load_seconds
+        return seat
 
     def release(self, *, is_lost: bool = False) -> None:
         """is_lost: its server broke off. Nobody waits for one by URL."""
@@ -79,8 +85,8 @@ class LeasedSeat(Seat):
 
     __slots__ = ("lease", "line")
 
-    def __init__(self, line: Line, lease: Lease, place: Place, variant: str | None) -> None:
-        super().__init__(place, line.model_id, server_id_of(line.model_id, lease.replica), variant)
+    def __init__(self, line: Line, lease: Lease) -> None:
+        super().__init__(place_of(lease.url, lease.api_key), line.model_id, lease.server_id)
         self.line = line
         self.lease = lease
 
@@ -123,7 +129,7 @@ class Line:
         self.wanted_since: float | None = None
         self._fleet = fleet
         self._on_change = on_change
-        self._places: dict[str, Place] = {}
+        self._seats: dict[Lease, LeasedSeat] = {}
         self._deserted = asyncio.Event()
 
     def view(self) -> LineView:
@@ -139,7 +145,7 @@ class Line:
         self.replicas = len(ready)
         self.limit = SEATS_PER_SLOT * sum(server.slots for server in ready)
 
-    def sit_down(self, target: Target, prefix: int | None) -> Seat | None:
+    def sit_down(self, prefix: int | None) -> Seat | None:
         """A seat, if there is one at once. Raises Booting."""
         if self.is_held_back or (self.in_flight and self.in_flight >= self.limit):
             return None
@@ -149,12 +155,12 @@ class Line:
             return None
         lease.__enter__()
         self.in_flight += 1
-        return LeasedSeat(self, lease, self._places.get(lease.api_key) or self._learn(lease), target.variant)
+        return self._seats.get(lease) or self._learn(lease)
 
     def rises(self) -> None:
         """One has been served."""
         self.in_flight -= 1
-        if self.waiting:
+        if self.waiting.count:
             self.advance()
 
     def join(self, wish: Wish) -> Ticket[Wish]:
@@ -174,7 +180,7 @@ class Line:
         while (ticket := self.waiting.peek(time.monotonic())) is not None:
             wish = ticket.what
             try:
-                seat = self.sit_down(wish.target, wish.asker.prefix)
+                seat = self.sit_down(wish.asker.prefix)
             except SynapseError as error:
                 self.fail(error)
                 return
@@ -183,7 +189,7 @@ class Line:
             self.waiting.take(ticket)
             self._has_shrunk()
             if self.wanted_since is not None:
-                seat.load_seconds = max(0.0, time.monotonic() - max(self.wanted_since, ticket.since))
+                seat = seat.after(max(0.0, time.monotonic() - max(self.wanted_since, ticket.since)))
             wish.on_seat(seat)
 
     def fail(self, error: SynapseError) -> None:
@@ -204,9 +210,9 @@ class Line:
         if not self.waiting:
             self._deserted.set()
 
-    def _learn(self, lease: Lease) -> Place:
-        """Where its server is. Those of earlier starts are of no use any more."""
-        if len(self._places) >= PLACES_KEPT:
-            self._places.clear()
-        place = self._places[lease.api_key] = place_of(lease.url, lease.api_key)
-        return place
+    def _learn(self, lease: Lease) -> LeasedSeat:
+        """That of a new start. Those of earlier ones are of no use any more."""
+        if len(self._seats) >= SEATS_KEPT:
+            self._seats.clear()
+        seat = self._seats[lease] = LeasedSeat(self, lease)
+        return seat

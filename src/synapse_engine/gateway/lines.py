@@ -14,6 +14,7 @@ from synapse_engine.fleet.state import State
 from synapse_engine.gateway.line import Asker, Line, LineView, Seat, Wish
 from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.permission import why_not_started
+from synapse_engine.gateway.question import prefix_of
 
 __all__ = ["Asker", "Line", "LineView", "Lines", "Seat", "Wish"]
 
@@ -75,18 +76,22 @@ class Lines:
         """Whether it matters which of several servers a conversation goes to."""
         if target.remote is not None:
             return False
-        model_ids = target.model_ids
-        if len(model_ids) == 1:
-            return self.line(model_ids[0]).replicas > 1
-        return any(self.line(model_id).replicas > 1 for model_id in model_ids)
+        return any(self.line(model_id).replicas > 1 for model_id in target.model_ids)
 
-    def seat_now(self, target: Target, prefix: int | None = None) -> Seat | None:
-        """A seat where there is one at once and nobody waits for it. Raises Booting."""
+    def seat_now(self, target: Target, body: bytes | None) -> Seat | None:
+        """A seat where there is one at once and nobody waits for it. Raises Booting.
+
+        body: the request's; of several servers it goes to the one that knows the conversation, without it
+        to any.
+        """
         if target.remote is not None:
-            return Seat(target.remote.place, target.model_ids[0], target.remote.remote.name, None)
+            return Seat(target.remote.place, target.model_ids[0], target.remote.remote.name)
         model_ids = target.model_ids
-        line = self.line(model_ids[0] if len(model_ids) == 1 else self._choose(target))
-        return None if line.waiting else line.sit_down(target, prefix)
+        model_id = model_ids[0] if len(model_ids) == 1 else self._choose(target)
+        line = self._by_model.get(model_id) or self.line(model_id)
+        if line.waiting.count:
+            return None
+        return line.sit_down(prefix_of(body) if line.replicas > 1 and body is not None else None)
 
     def wait(self, wish: Wish) -> Callable[[], None]:
         """Stand in line, and have the model started where that may be done; answers how to leave the line.

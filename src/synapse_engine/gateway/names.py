@@ -74,8 +74,7 @@ class Names:
 
         Raises ModelNotFound, AmbiguousModelName.
         """
-        self._keep_up()
-        known = self._known.get(name or LOADED)
+        known = self.known(name)
         if known is not None:
             return known
         name = (name or "").strip() or LOADED
@@ -91,6 +90,12 @@ class Names:
             self._known.clear()
         self._known[name] = target
         return target
+
+    def known(self, name: str | None) -> Target | None:
+        """What it means, where that has been asked before and nothing has changed since."""
+        if self._registry.entries is not self._entries or self.remotes.known is not self._known_remotes:
+            self._keep_up()
+        return self._known.get(name or LOADED)
 
     def find_in_path(self, name: str) -> Target | None:
         """An upstream by URL, where it is its name: a path there need not be of any model's."""

@@ -7,12 +7,17 @@ messages gather, and then it finds all of them: under load half the processor ti
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sized
 
 
 class Outbox:
-    """In the order of the calls, for each transport; one that closes in the meantime gets no more."""
+    """In the order of the calls, for each transport; one that closes in the meantime gets no more.
 
-    def __init__(self) -> None:
+    under_way: the requests that are being answered. Where there is only one, nothing can gather.
+    """
+
+    def __init__(self, under_way: Sized) -> None:
+        self._under_way = under_way
         self._waiting: list[tuple[asyncio.Transport, bytes]] = []
         self._has_begun = False
 
@@ -20,8 +25,9 @@ class Outbox:
         if self._has_begun:
             self._waiting.append((transport, data))
             return
-        self._has_begun = True
-        asyncio.get_running_loop().call_soon(self._end_round)
+        if len(self._under_way) > 1:
+            self._has_begun = True
+            asyncio.get_running_loop().call_soon(self._end_round)
         transport.write(data)
 
     def flush(self) -> None:

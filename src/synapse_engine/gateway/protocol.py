@@ -9,8 +9,9 @@ import asyncio
 import logging
 import struct
 from collections import deque
+from functools import partial
 from socket import SO_LINGER, SOL_SOCKET
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,11 +19,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from synapse_engine.errors import BadRequest, HeadTooLarge, RequestTimedOut, SynapseError
 from synapse_engine.gateway.dialect import dialect_of
 from synapse_engine.gateway.endpoints import find_endpoint
-from synapse_engine.gateway.exchange import Exchange, plain_answer
-from synapse_engine.gateway.framing import check_head, framing_lines
+from synapse_engine.gateway.exchange import Exchange
+from synapse_engine.gateway.framing import Fields, check_head, framing_lines
 from synapse_engine.gateway.gateway import Gateway
-from synapse_engine.gateway.heads import Repeated, RequestHead, find_repeated
+from synapse_engine.gateway.heads import RequestHead, find_repeated
 from synapse_engine.gateway.offers import HeadAgain
+from synapse_engine.gateway.plain import plain_answer
+from synapse_engine.gateway.shortcut import Shortcut
 
 HEAD_BYTES = 1 << 16
 HEADERS = 100
@@ -37,18 +40,24 @@ log = logging.getLogger(__name__)
 
 
 class GatewayProtocol(HttpToolsProtocol):
-    """`gateway` is the one of a subclass that `protocol_class` makes."""
+    """Its own attributes are in slots, as together with uvicorn's they are too many to be found quickly."""
 
-    gateway: Gateway
+    __slots__ = (
+        "gateway _running _relayed _idle_since _has_head _is_whole _chunk_bytes _unread_bytes _body_bytes"
+        " _stall _is_head_timed _held _offered _is_deaf _refusal _head _shortcut"
+    ).split()
+
     # One that is relayed stands where uvicorn has a cycle of its own.
     cycle: Any
     pipeline: deque[Any]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, gateway: Gateway, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.gateway = gateway
         self.url = b""
         self._running: Any = None
-        self._relayed: Exchange | None = None
+        self._idle_since = 0.0
+        self._relayed: Exchange | Shortcut | None = None
         # Of the request that is being read. Unread is what came since the parser last had something to tell.
         self._has_head = True
         self._is_whole = True
@@ -64,28 +73,26 @@ class GatewayProtocol(HttpToolsProtocol):
         # Nothing is read any more; the refusal is told once all before it is answered.
         self._is_deaf = False
         self._refusal: SynapseError | None = None
-        self._name: tuple[bytes, str] = b"", ""
-        # Of the last request, where it was relayed and the next one may be like it.
+        # Of the last request, where it was relayed; and where the next one may be like it.
         self._head: RequestHead | None = None
-        self._repeated: Repeated | None = None
+        self._shortcut: Shortcut | None = None
 
     # Of the transport.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._rest()
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
-        if self._is_whole and self.cycle is not None and not self.cycle.response_complete:
-            self._hold(data)
-            return
-        self._unset_keepalive_if_required()
-        if self._is_asked_again(data):
-            return
+        if self._is_whole and self.cycle is not None:
+            if not self.cycle.response_complete:
+                self._hold(data)
+                return
+            if self._shortcut is not None and self._shortcut.take(data):
+                self.cycle = self._running = self._relayed = self._shortcut
+                return
         is_next = self._is_whole
         self._chunk_bytes = len(data)
         self._unread_bytes += len(data)
@@ -99,8 +106,7 @@ class GatewayProtocol(HttpToolsProtocol):
         else:
             if self._stall is not None or not self._is_whole:
                 self._watch()
-            may_come_again = is_next and self._head is not None and self._head.may_come_again
-            self._repeated = find_repeated(data) if may_come_again else None
+            self._shortcut = self._find_shortcut(data) if is_next else None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_stall()
@@ -114,6 +120,7 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._running is not None:
             self._running.disconnected = True  # uvicorn knows of the last one that was read alone
             self._running.message_event.set()
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -165,7 +172,15 @@ class GatewayProtocol(HttpToolsProtocol):
         before = self.cycle
         keep_alive = self.parser.should_keep_alive()
         self._head = RequestHead(
-            endpoint, method, self.url, headers, fields, keep_alive=keep_alive, is_old=is_old
+            endpoint,
+            method,
+            self.url,
+            headers,
+            fields,
+            client=self._name(fields),
+            refusal=self.gateway.refusal(fields),
+            keep_alive=keep_alive,
+            is_old=is_old,
         )
         exchange = self.cycle = Exchange(self.gateway, self, self._head)
         if before is None or before.response_complete:
@@ -203,33 +218,48 @@ class GatewayProtocol(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self.pipeline or not self._running.response_complete or self.transport.is_closing():
+        if self.transport.is_closing():
             return
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._rest()
         if self._refusal is not None:
-            # Once only: the next of the pipeline may have ended within its beginning, and told it already.
             refusal, self._refusal = self._refusal, None
             self._tell_refusal(refusal)
         elif self._held:
             held, self._held = self._held, b""
             self.data_received(held)
 
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        idle_seconds = self.loop.time() - self._idle_since
+        if not self._is_whole or (self.cycle is not None and not self.cycle.response_complete):
+            return  # it rests again once that is answered
+        if idle_seconds < self.timeout_keep_alive:
+            self._look_again_in(self.timeout_keep_alive - idle_seconds)
+        else:
+            super().timeout_keep_alive_handler()
+
     def shutdown(self) -> None:
         self.gateway.outbox.flush()
         super().shutdown()
 
-    # Of the exchange.
+    # Of the exchange and the shortcut.
+
+    def is_answered_by(self, exchange: Exchange) -> None:
+        """What has begun as a shortcut goes on as one of these."""
+        self.cycle = self._running = self._relayed = exchange
 
     def write(self, data: bytes) -> None:
         self.gateway.outbox.write(self.transport, data)
 
-    def name(self, fields: dict[bytes, bytes]) -> str:
-        """Whom fairness counts as one: an address and a program on it."""
-        agent = fields.get(b"user-agent", b"")
-        if self._name[0] != agent or not self._name[1]:
-            host = self.client[0] if self.client else ""
-            self._name = agent, f"{host} {agent.decode('latin-1')[:80]}".rstrip()
-        return self._name[1]
+    def shortcut_ends(self) -> None:
+        """The answer is written, and the connection goes on."""
+        self._relayed = None
+        self.on_response_complete()
 
     def exchange_ends(self, *, may_keep: bool, is_unread: bool) -> None:
         """The answer is written. is_unread: the client may still be sending what nobody will read."""
@@ -259,18 +289,27 @@ class GatewayProtocol(HttpToolsProtocol):
 
     # Its own.
 
-    def _is_asked_again(self, data: bytes) -> bool:
-        """Whether this is a whole request with the last one's head, in its turn; then it is on its way."""
-        if self._repeated is None or self._head is None or not self._is_whole:
-            return False
-        body = self._repeated.body_of(data)
-        if body is None:
-            return False
-        exchange = self.cycle = Exchange(self.gateway, self, self._head)
-        exchange.feed(body)
-        exchange.is_asked()
-        self._start_asgi_task(exchange, None)
-        return True
+    def _name(self, fields: Fields) -> str:
+        """Whom fairness counts as one: an address and a program on it."""
+        host = self.client[0] if self.client else ""
+        return f"{host} {fields.get(b'user-agent', b'').decode('latin-1')[:80]}".rstrip()
+
+    def _rest(self) -> None:
+        """Nothing is asked. One timer at a time for each connection: most requests come before it ends."""
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again_in(self.timeout_keep_alive)
+
+    def _look_again_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _find_shortcut(self, data: bytes) -> Shortcut | None:
+        """For requests like this one, where it was whole and for the relay."""
+        head = self._head
+        if head is None or not head.may_come_again:
+            return None
+        repeated = find_repeated(data)
+        return Shortcut(self.gateway, self, head, repeated) if repeated is not None else None
 
     def _refuse_body(self, error: SynapseError) -> None:
         """The head is good, and so the request may be under way or waiting for its turn."""
@@ -378,6 +417,6 @@ def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
     return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
-def protocol_class(gateway: Gateway) -> type[GatewayProtocol]:
+def protocol_class(gateway: Gateway) -> type[asyncio.Protocol]:
     """What uvicorn makes one of for every connection."""
-    return type("WiredGatewayProtocol", (GatewayProtocol,), {"gateway": gateway})
+    return cast(type[asyncio.Protocol], partial(GatewayProtocol, gateway))

@@ -51,6 +51,7 @@ class Known:
 class Remotes:
     """All of them. Reads are plain and at once, writes one after the other; memory follows the store.
 
+    Attribute to read: known, all by name; never changed in place: whatever changes makes a new one.
     on_change: told that one has come, gone or changed, or is found otherwise than before.
     """
 
@@ -59,26 +60,21 @@ class Remotes:
         self._pool = pool
         self._on_change = on_change
         self._via = f"synapse-{secrets.token_hex(8)}".encode()
-        self._known: Mapping[str, Known] = MappingProxyType({})
+        self.known: Mapping[str, Known] = MappingProxyType({})
         self._unlisted: dict[str, set[str]] = {}
         self._tls: ssl.SSLContext | None = None
         self._writer = asyncio.Lock()
 
-    @property
-    def known(self) -> Mapping[str, Known]:
-        """By name; never changed in place: whatever changes makes a new one."""
-        return self._known
-
     def get(self, name: str) -> Known:
         """Raises UpstreamNotFound."""
-        known = self._known.get(name)
+        known = self.known.get(name)
         if known is None:
             raise UpstreamNotFound(name)
         return known
 
     def label(self, name: str, model: str) -> str:
         """What a request to it is recorded under: of models that it does not list, only for so many."""
-        known = self._known[name]
+        known = self.known[name]
         if model not in known.models and model != known.remote.model:
             unlisted = self._unlisted.setdefault(name, set())
             if len(model) > MODEL_CHARACTERS or (model not in unlisted and len(unlisted) >= UNLISTED_MAX):
@@ -94,7 +90,7 @@ class Remotes:
             log.warning("No upstream is known: %s", error)
             return
         known = {remote.name: await self._known_as(remote) for remote in remotes}
-        self._known = MappingProxyType(known)
+        self.known = MappingProxyType(known)
 
     async def put(self, name: str, change: Change) -> Known:
         """Save one that `change` makes of the one before; it may raise to refuse. Then ask it what it has.
@@ -117,7 +113,7 @@ class Remotes:
             return latest
         now = replace(latest, check=found)
         is_news = latest.check is None or found.says != latest.check.says
-        self._known = MappingProxyType({**self._known, name: now})
+        self.known = MappingProxyType({**self.known, name: now})
         if is_news:
             self._on_change()
         return now
@@ -126,7 +122,7 @@ class Remotes:
         """Ask each again and again, until cancelled."""
         while True:
             async with asyncio.TaskGroup() as group:
-                for name in self._known:
+                for name in self.known:
                     group.create_task(self._look_at(name))
             await asyncio.sleep(CHECK_AGAIN_SECONDS)
 
@@ -138,18 +134,18 @@ class Remotes:
 
     async def _put(self, name: str, change: Change) -> None:
         async with self._writer:
-            before = self._known.get(name)
+            before = self.known.get(name)
             remote = change(before.remote if before else None)
             known = await self._known_as(remote)
             await self._save(lambda connection: _write(connection, remote))
-            self._known = MappingProxyType(dict(sorted({**self._known, name: known}.items())))
+            self.known = MappingProxyType(dict(sorted({**self.known, name: known}.items())))
         self._on_change()
 
     async def _remove(self, name: str) -> None:
         async with self._writer:
             self.get(name)
             await self._save(lambda connection: _delete(connection, name))
-            self._known = MappingProxyType({n: known for n, known in self._known.items() if n != name})
+            self.known = MappingProxyType({n: known for n, known in self.known.items() if n != name})
             self._unlisted.pop(name, None)
         self._on_change()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 from synapse_engine.errors import UpstreamFailed
-from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.heads import AnswerHead
-from synapse_engine.gateway.upstream import Connection, Place, Pool, request_head
+from synapse_engine.gateway.upstream import Connection, Place, Pool, message
 
 JSON_LINES = b"content-type: application/json\r\n"
 
@@ -31,7 +31,7 @@ class Reply:
 
     async def ask(self, method: bytes, path: bytes, body: bytes = b"", lines: bytes = JSON_LINES) -> None:
         """Send it, with these headers, and return once the answer's head is here. Raises UpstreamFailed."""
-        kept = self._pool.take(self._place)
+        kept = self._pool.take(self._place, time.monotonic())
         self._send(kept or await self._pool.connect(self._place), method, path, body, lines)
         await self._until_begun()
         if self._is_stale:
@@ -69,6 +69,11 @@ class Reply:
 
     # Of the connection.
 
+    def answer_is_whole(self, head: AnswerHead, body: bytes) -> None:
+        self.answer_begins(head, len(body))
+        self.answer_goes_on(body)
+        self.answer_ends()
+
     def answer_begins(self, head: AnswerHead, length: int | None) -> None:
         self.status = head.status
         self._news.set()
@@ -95,8 +100,8 @@ class Reply:
 
     def _send(self, connection: Connection, method: bytes, path: bytes, body: bytes, lines: bytes) -> None:
         self._connection = connection
-        head = request_head(method, self._place, path, lines, len(body))
-        connection.ask(self, head, in_memory(body), expects_no_body=False)
+        request = message(method, self._place, path, lines, len(body), body)
+        connection.ask(self, request, expects_no_body=False)
 
     async def _until_begun(self) -> None:
         while not self.status and self._failure is None:

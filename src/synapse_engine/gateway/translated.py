@@ -66,9 +66,9 @@ class Asking:
             call.model_id = target.model_ids[0]
         prefix = prefix_of(sent.data) if lines.has_replicas(target) else None
         asker = replace(self._asker, prefix=prefix)
-        seat = lines.seat_now(target, prefix) or await lines.seat(target, asker)
+        seat = lines.seat_now(target, sent.data) or await lines.seat(target, asker)
         call.seated, call.load_seconds = time.monotonic(), seat.load_seconds
-        call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, seat.variant
+        call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, target.variant
         return seat
 
     async def events(

@@ -8,14 +8,13 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 import httptools
 
 from synapse_engine.errors import UpstreamFailed
-from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.framing import Headers
 from synapse_engine.gateway.heads import AnswerHead, Repeated, find_repeated
 from synapse_engine.gateway.outbox import Outbox
@@ -37,7 +36,7 @@ class Place:
     """Where a server is reached, and as whom. Another start of a model is another place: its key is new.
 
     prefix: before every path. headers: whole lines that name host and key. upstream: its name, where it is
-    one by URL.
+    one by URL. idle: its connections that wait for a request, see `Pool`.
     """
 
     host: str
@@ -46,6 +45,7 @@ class Place:
     prefix: bytes = b""
     tls: ssl.SSLContext | None = None
     upstream: str | None = None
+    idle: list[Connection] = field(default_factory=list)
 
     def failed(self, reason: str) -> UpstreamFailed:
         return UpstreamFailed(reason, self.upstream)
@@ -60,15 +60,30 @@ def place_of(url: str, api_key: str) -> Place:
     return Place(parts.hostname, port, lines.encode("latin-1"))
 
 
-def request_head(method: bytes, place: Place, url: bytes, lines: bytes, body_bytes: int) -> bytes:
-    """A request's head as the server is sent it; lines: of the headers that it is told."""
-    length = b"content-length: %d\r\n" % body_bytes if body_bytes or method in WITH_BODY else b""
-    start = b"%b %b%b HTTP/1.1\r\n" % (method, place.prefix, url)
-    return b"%b%b%b%b\r\n" % (start, place.headers, lines, length)
+def message(
+    method: bytes, place: Place, url: bytes, lines: bytes, body_bytes: int, body: bytes = b""
+) -> bytes:
+    """A request as the server is sent it, or of one with a large body the head; lines: of the headers that it
+    is told.
+    """
+    if body_bytes or method in WITH_BODY:
+        return b"%b %b%b HTTP/1.1\r\n%b%bcontent-length: %d\r\n\r\n%b" % (
+            method,
+            place.prefix,
+            url,
+            place.headers,
+            lines,
+            body_bytes,
+            body,
+        )
+    return b"%b %b%b HTTP/1.1\r\n%b%b\r\n" % (method, place.prefix, url, place.headers, lines)
 
 
 class Answering(Protocol):
     """Who has asked, and is told the answer as it comes."""
+
+    def answer_is_whole(self, head: AnswerHead, body: bytes) -> None:
+        """All of it has come at once: it begins, goes on and ends."""
 
     def answer_begins(self, head: AnswerHead, length: int | None) -> None:
         """length: of the body in bytes; None where only its end will tell. To a HEAD it is what a GET's
@@ -117,18 +132,25 @@ class Connection(asyncio.Protocol):
 
     # Of the asker.
 
-    def ask(self, asker: Answering, head: bytes, body: Body, *, expects_no_body: bool) -> None:
-        """Send a request: its head, then its body as fast as the server takes it."""
+    def ask(
+        self, asker: Answering, message: bytes, rest: Iterator[bytes] | None = None, *, expects_no_body: bool
+    ) -> None:
+        """Send a request; rest: of a large one the body's pieces, sent as fast as the server takes them."""
         self._asker = asker
-        self._expects_no_body = expects_no_body
         self._is_untouched = True  # no byte of an answer has come
-        self._reset()
-        if body.is_in_memory:
-            self._pool.outbox.write(self._transport, head + body.whole())
+        self._expects_no_body = expects_no_body
+        if expects_no_body or rest is not None:
+            self._repeated = None  # that its answer is like the last one is not enough for its end
+        if rest is None:
+            self._pool.outbox.write(self._transport, message)
         else:
-            self._transport.write(head)
-            self._pieces = body.pieces()
+            self._transport.write(message)
+            self._pieces = rest
             self._send_on()
+
+    def answer_to(self, asker: Answering) -> None:
+        """Another one goes on in place of the one that has asked."""
+        self._asker = asker
 
     def pause(self) -> None:
         """The asker cannot take more for now."""
@@ -146,16 +168,21 @@ class Connection(asyncio.Protocol):
 
     # Of the pool.
 
-    def is_fresh(self) -> bool:
-        return not self._transport.is_closing() and time.monotonic() - self._idle_since < KEEP_SECONDS
+    @property
+    def is_idle(self) -> bool:
+        return self._asker is None
+
+    def is_fresh(self, now: float) -> bool:
+        return now - self._idle_since < KEEP_SECONDS and not self._transport.is_closing()
 
     # Of the transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._pool.remember(self)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._pool.forget(self._place, self)
+        self._pool.forget(self, self._place)
         asker, self._asker = self._asker, None
         if asker is None:
             return
@@ -171,8 +198,13 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         is_first, self._is_untouched = self._is_untouched, False
-        if is_first and self._is_answered_again(asker, data):
-            return
+        if is_first and self._repeated is not None and self._head is not None:
+            body = self._repeated.body_of(data)
+            if body is not None:
+                self._asker = None
+                self._keep()
+                asker.answer_is_whole(self._head, body)
+                return
         if not self._has_begun:
             self._unread_bytes += len(data)
         try:
@@ -186,9 +218,9 @@ class Connection(asyncio.Protocol):
             self._break(f"Its answer is not HTTP: {TOO_LARGE}")
         elif self._is_complete:
             self._repeated = find_repeated(data) if is_first and self._is_clean else None
-            self._end(asker)
-        else:
-            asker.has_read()
+            self._end()
+        elif self._asker is not None:
+            self._asker.has_read()
 
     def pause_writing(self) -> None:
         self._may_write = False
@@ -247,18 +279,6 @@ class Connection(asyncio.Protocol):
 
     # Its own.
 
-    def _is_answered_again(self, asker: Answering, data: bytes) -> bool:
-        """Whether this is a whole answer with the last one's head; then that is done."""
-        if self._repeated is None or self._head is None or self._expects_no_body or self._pieces is not None:
-            return False
-        body = self._repeated.body_of(data)
-        if body is None:
-            return False
-        asker.answer_begins(self._head, len(body))
-        asker.answer_goes_on(body)
-        self._end(asker)
-        return True
-
     def _reset(self) -> None:
         self._reason = b""
         self._headers = []
@@ -277,17 +297,22 @@ class Connection(asyncio.Protocol):
             else:
                 self._transport.write(piece)
 
-    def _end(self, asker: Answering) -> None:
-        self._asker = None
+    def _end(self) -> None:
+        asker, self._asker = self._asker, None
         if self._is_clean:
-            if self._is_paused:
-                self.resume()  # what came last was read before the pause
-            self._is_kept = True
-            self._idle_since = time.monotonic()
-            self._pool.keep(self._place, self)
+            self._reset()
+            self._keep()
         else:
             self._transport.abort()
-        asker.answer_ends()
+        if asker is not None:
+            asker.answer_ends()
+
+    def _keep(self) -> None:
+        if self._is_paused:
+            self.resume()  # what came last was read before the pause
+        self._is_kept = True
+        self._idle_since = time.monotonic()
+        self._place.idle.append(self)
 
     def _break(self, reason: str) -> None:
         asker, self._asker = self._asker, None
@@ -297,22 +322,21 @@ class Connection(asyncio.Protocol):
 
 
 class Pool:
-    """Connections that wait for a request, by place; the one that came back last goes first.
+    """Connections to every place. Of those that wait for a request the one that came back last goes first.
 
     Attribute to use: outbox, through which small requests leave.
     """
 
     def __init__(self, outbox: Outbox) -> None:
         self.outbox = outbox
-        self._idle: dict[Place, list[Connection]] = {}
-        self._is_closed = False
+        self._connections: set[Connection] = set()
 
-    def take(self, place: Place) -> Connection | None:
-        """One that is ready, or None."""
-        waiting = self._idle.get(place)
-        while waiting:
-            connection = waiting.pop()
-            if connection.is_fresh():
+    def take(self, place: Place, now: float) -> Connection | None:
+        """One that is ready, or None. now: of the monotonic clock."""
+        idle = place.idle
+        while idle:
+            connection = idle.pop()
+            if connection.is_fresh(now):
                 return connection
             connection.abort()
         return None
@@ -333,19 +357,18 @@ class Pool:
             _watch_over(transport)
         return connection
 
-    def keep(self, place: Place, connection: Connection) -> None:
-        self._idle.setdefault(place, []).append(connection)
+    def remember(self, connection: Connection) -> None:
+        self._connections.add(connection)
 
-    def forget(self, place: Place, connection: Connection) -> None:
-        waiting = self._idle.get(place)
-        if waiting and connection in waiting:
-            waiting.remove(connection)
-        if not waiting:
-            self._idle.pop(place, None)
+    def forget(self, connection: Connection, place: Place) -> None:
+        self._connections.discard(connection)
+        if connection in place.idle:
+            place.idle.remove(connection)
 
     def close(self) -> None:
-        for connections in list(self._idle.values()):
-            for connection in list(connections):
+        """End those that wait for a request."""
+        for connection in list(self._connections):
+            if connection.is_idle:
                 connection.abort()
 
 
