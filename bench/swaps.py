@@ -29,8 +29,10 @@ QUESTION = {
     "max_tokens": 8,
     "temperature": 0,
 }
-# Beside the weights of one. A model takes 240 MB beside its own, so there is never memory for two.
-LIMIT_MB_BESIDE_WEIGHTS = 400
+# Beside the weights of one. A model takes 100 MB beside its own, so there is never memory for two.
+LIMIT_MB_BESIDE_WEIGHTS = 180
+# A quick start is a strict measure. Threads that have to share a core with other work wait for each other.
+SETTINGS = {"ctx_size": 2048, "threads": max(1, (os.cpu_count() or 1) // 2)}
 KEY = "key"
 MB = 1_000_000
 # From an answer to the next request, which is for the other model.
@@ -230,7 +232,8 @@ def main() -> None:
         environment = {"SYNAPSE_MEMORY_LIMIT_MB": str(limit_mb)}
         plane = stack.enter_context(control_plane(folder / "data", models, environment=environment))
         model_ids = [model["model_id"] for model in plane.call("GET", "/api/models/registry")["models"]]
-        plane.call("POST", "/api/models/enable", {"enabled": True})
+        for model_id in model_ids:
+            plane.call("PATCH", f"/api/models/{model_id}", {"enabled": True, "settings": SETTINGS})
         lines = command_lines(plane, model_ids)
         print("# " + " ".join(next(iter(lines.values()))[1:]))
         hand = stack.enter_context(by_hand(lines))
