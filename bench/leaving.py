@@ -26,8 +26,8 @@ from bench.sidebyside import print_machine, print_spread
 CHAT = "/v1/chat/completions"
 # Threads that have to share a core with other work wait for each other.
 SETTINGS = {"ctx_size": 8192, "threads": max(1, (os.cpu_count() or 1) // 2)}
-SMALLER_BATCHES = (512, 128, 32)
-PROMPT_WORDS = 2_500
+SMALLER_BATCHES = (256, 64, 16)
+PROMPT_WORDS = 600
 # Into the reading of the prompt, which takes seconds.
 READING_SECONDS = 0.3
 TOKENS_BEFORE = 20
@@ -59,9 +59,12 @@ class Place:
     def leave_a_prompt(self) -> tuple[float, float]:
         """The same before the first token of an answer. Each prompt is new to the prompt cache."""
         connection = self._ask(f"{time.time_ns()} " + "word " * PROMPT_WORDS)
+        # The answer's head comes before the prompt is read.
+        response = connection.getresponse()
         time.sleep(READING_SECONDS)
-        if select.select([connection.sock], [], [], 0)[0]:
+        if select.select([response.fileno()], [], [], 0)[0]:
             raise SystemExit("its prompt was read before the client left: nothing to measure")
+        response.close()
         return self._leave(connection), math.nan
 
     def _ask(self, question: str) -> http.client.HTTPConnection:
@@ -142,13 +145,19 @@ def measure(what: str, found: dict[str, Place], leave: Leave, rounds: int) -> No
 
 def main(arguments: Sequence[str]) -> None:
     rounds = int(arguments[0]) if arguments else 20
+    few = max(1, rounds // 3)
     print_machine()
     with places(None) as found:
         measure("within a stream", found, Place.leave_a_stream, rounds)
-        measure("within a prompt, batches of llama-server's size", found, Place.leave_a_prompt, rounds // 2)
+        measure(
+            "within a prompt, batches of llama-server's size",
+            found,
+            Place.leave_a_prompt,
+            max(1, rounds // 3),
+        )
     for batch in SMALLER_BATCHES:
         with places(batch) as found:
-            measure(f"within a prompt, batches of {batch}", found, Place.leave_a_prompt, rounds // 2)
+            measure(f"within a prompt, batches of {batch}", found, Place.leave_a_prompt, few)
 
 
 if __name__ == "__main__":

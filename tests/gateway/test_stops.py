@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.control_plane import ControlPlane, open_control_plane
-from tests.fakes.raw_client import Answer, Cut, RawClient
+from tests.fakes.fates import fate
 from tests.fakes.rig import until
 from tests.fakes.stage import Actor, Behaviour, Stage
 
@@ -56,49 +55,8 @@ def active(plane: ControlPlane, model_id: str) -> int:
     return plane.services.fleet.servers[model_id].active_requests
 
 
-async def fate(plane: ControlPlane, path: str, model_id: str) -> str:
-    """How one stream ended: `whole`, `told` (by an error, at its end or instead of it) or `refused`.
-
-    Fails where it just ended.
-    """
-    asked = {"model": model_id, "messages": [{"role": "user", "content": "Hi"}], "prompt": "Hi"}
-    body = json.dumps({**asked, "stream": True}).encode()
-    client = RawClient.connect(plane.settings.port)
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
-    await client.send(head.encode() + body)
-    try:
-        answer = await client.answer()
-        is_cut = False
-    except Cut as cut:
-        answer, is_cut = cut.answer, True
-    client.close()
-    if answer.status != 200:
-        assert not is_cut and answer.json()["error"]
-        return {502: "told", 503: "refused"}[answer.status]
-    return fate_of_records(answer) if path.startswith("/api/") else fate_of_events(answer, path, is_cut)
-
-
-def fate_of_events(answer: Answer, path: str, is_cut: bool) -> str:
-    *_, last, rest = answer.body.split(b"\n\n")
-    assert rest == b"", "cut within an event"
-    if not is_cut:
-        assert last == b"data: [DONE]"
-        return "whole"
-    name, _, data = last.rpartition(b"data: ")
-    error = json.loads(data)["error"]
-    assert error["message"] and error["type"]
-    assert name == (b"event: error\n" if path == "/v1/messages" else b"")
-    return "told"
-
-
-def fate_of_records(answer: Answer) -> str:
-    """Ollama's clients look for `error` in a record."""
-    last = json.loads(answer.body.splitlines()[-1])
-    if "error" in last:
-        assert isinstance(last["error"], str)
-        return "told"
-    assert last["done"]
-    return "whole"
+def ask(plane: ControlPlane, path: str, model_id: str) -> asyncio.Task[str]:
+    return asyncio.create_task(fate(plane.settings.port, path, model_id))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +64,7 @@ def fate_of_records(answer: Answer) -> str:
 )
 async def test_who_is_being_answered_is_answered(plane: ControlPlane, path: str, stop: Stop) -> None:
     model_id, _ = await set_up(plane, Behaviour(events=EVENTS, pace_seconds=0.03))
-    streams = [asyncio.create_task(fate(plane, path, model_id)) for _ in range(STREAMS)]
+    streams = [ask(plane, path, model_id) for _ in range(STREAMS)]
     await until(lambda: active(plane, model_id) == STREAMS)
     (await stop(plane, model_id)).raise_for_status()
     assert Counter(await asyncio.gather(*streams)) == {"whole": STREAMS}
@@ -122,7 +80,7 @@ async def test_who_takes_too_long_is_told(
         tmp_path, engine, stage, drain_seconds=0.1, stop_timeout_seconds=0.1
     ) as plane:
         model_id, actor = await set_up(plane, Behaviour(events=EVENTS, streams_when_told=True))
-        streams = [asyncio.create_task(fate(plane, path, model_id)) for _ in range(STREAMS)]
+        streams = [ask(plane, path, model_id) for _ in range(STREAMS)]
         await until(lambda: active(plane, model_id) == STREAMS)
         for _ in EVENTS[2:]:
             # For a whole one it would take one step more.
@@ -140,7 +98,7 @@ async def test_some_end_in_time_and_some_do_not(
         tmp_path, engine, stage, drain_seconds=0.5, stop_timeout_seconds=0.1
     ) as plane:
         model_id, actor = await set_up(plane, Behaviour(events=EVENTS, streams_when_told=True))
-        streams = [asyncio.create_task(fate(plane, path, model_id)) for _ in range(STREAMS)]
+        streams = [ask(plane, path, model_id) for _ in range(STREAMS)]
         await until(lambda: active(plane, model_id) == STREAMS)
         stopping = asyncio.create_task(stop(plane, model_id))
         # Steps go to whichever stream waits for one: some are whole before all are.
@@ -157,7 +115,7 @@ async def test_some_end_in_time_and_some_do_not(
 async def test_who_waits_in_line_is_refused(plane: ControlPlane, path: str) -> None:
     model_id, actor = await set_up(plane, Behaviour(events=EVENTS, streams_when_told=True), 4096)
     line = plane.services.gateway.lines.line(model_id)
-    streams = [asyncio.create_task(fate(plane, path, model_id)) for _ in range(STREAMS)]
+    streams = [ask(plane, path, model_id) for _ in range(STREAMS)]
     await until(lambda: line.in_flight + len(line.waiting) == STREAMS)
     seated = line.in_flight
     stopping = asyncio.create_task(stop(plane, model_id))
