@@ -9,12 +9,10 @@ import asyncio
 import os
 import random
 import sqlite3
-import statistics
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import pytest
 from tests.e2e.mixed_load import ACTS, Load
 from tests.e2e.serving import Serving, serving, serving_environment
 from tests.fakes.control_plane import write_model
+from tests.fakes.leaks import Sample, assert_flat
 from tests.fakes.rig import until
 from tests.fakes.stage import Behaviour, write_engine
 from tests.fakes.wire import within
@@ -33,12 +32,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200 if SOAK else 120)]
 LOAD_SECONDS = 600.0 if SOAK else 6.0
 CLIENTS = 24 if SOAK else 12
 SAMPLES = 120 if SOAK else 24
-# By then caches, pools and tables are full.
-WARM_SHARE = 0.25
-COMPARED_SHARE = 0.15
-# What a request may leave behind, and what the allocator may do to all of it. In the short form the second is
-# all that counts: it is there for what is left over at its end.
-LEFT_BYTES_PER_REQUEST = 100
+# In the short form that is all that counts: it is there for what is left over at its end.
 SPREAD_BYTES = 4_000_000 if SOAK else 16_000_000
 RECORDS_KEPT = 500
 # A server that is not told to end closes no idle connection, so the pool's stay.
@@ -49,13 +43,6 @@ WORDS: list[dict[str, Any]] = [
     {"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 5}},
 ]
 FLOOD: list[dict[str, Any]] = [{"choices": [{"delta": {"content": "x" * 8_000}}]} for _ in range(600)]
-
-
-@dataclass(frozen=True)
-class Sample:
-    seconds: float
-    requests: int
-    resident_bytes: int
 
 
 @pytest.fixture
@@ -142,19 +129,9 @@ async def test_mixed_load_leaves_nothing_behind(
     assert [row["active_requests"] for row in rows] == [0, 0, 0]
     assert serve.http.get("/api/queue").json() == {"waiting": 0, "lines": []}
     assert kept <= KEPT_CONNECTIONS_MAX
-    assert process.num_fds() - open_before <= kept + CLIENTS, told
-    assert_flat(samples, told)
+    assert process.num_fds() - open_before <= kept + CLIENTS
+    assert_flat(samples, spread_bytes=SPREAD_BYTES)
     serve.end()
     with closing(sqlite3.connect(tmp_path / "data" / "synapse.db")) as database:
         (records,) = database.execute("SELECT count(*) FROM activity").fetchone()
     assert records == RECORDS_KEPT
-
-
-def assert_flat(samples: list[Sample], told: str) -> None:
-    """From when it is warm to the end: what is left of a request is less than would be a leak."""
-    warm, compared = int(len(samples) * WARM_SHARE), max(2, int(len(samples) * COMPARED_SHARE))
-    first, last = samples[warm : warm + compared], samples[-compared:]
-    grown = statistics.median(each.resident_bytes for each in last)
-    grown -= statistics.median(each.resident_bytes for each in first)
-    requests = last[-1].requests - first[0].requests
-    assert grown <= SPREAD_BYTES + LEFT_BYTES_PER_REQUEST * requests, told
