@@ -66,7 +66,9 @@ class Message:
 
 
 class Wire:
-    """One end of a connection. Whatever is waited for comes within PATIENCE_SECONDS, or TimeoutError."""
+    """One end of a connection. Whatever is waited for comes within `patience_seconds`, or TimeoutError."""
+
+    patience_seconds = PATIENCE_SECONDS
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
@@ -98,7 +100,7 @@ class Wire:
     async def wait(self) -> None:
         """Until something comes, however long it takes."""
         if not self._received:
-            await self._receive(patience_seconds=None)
+            await self._receive(forever=True)
 
     async def until(self, end: bytes) -> bytes:
         """Bytes up to and with that end."""
@@ -194,10 +196,10 @@ class Wire:
             loop.remove_writer(self.socket)
         return True
 
-    async def _receive(self, patience_seconds: float | None = PATIENCE_SECONDS) -> None:
+    async def _receive(self, *, forever: bool = False) -> None:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(patience_seconds):
+            async with asyncio.timeout(None if forever else self.patience_seconds):
                 data = await loop.sock_recv(self.socket, RECEIVE_BYTES)
         except (ConnectionResetError, BrokenPipeError):
             raise Ended("reset", bytes(self._received)) from None

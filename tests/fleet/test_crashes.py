@@ -174,3 +174,18 @@ async def test_a_server_that_waits_for_its_restart_is_gone_after_the_close(patie
     async with asyncio.timeout(5):
         await patient.fleet.close()
     assert patient.server(model_id).state is State.STOPPED
+
+
+async def test_one_that_is_lost_is_not_leased_at_any_moment(rig: Rig) -> None:
+    """Not while its process is being cleared away either, before it is told what becomes of it."""
+    model_id = await rig.add("alpha")
+    await rig.fleet.start(model_id)
+    os.kill((await rig.enter(model_id)).pid, signal.SIGKILL)
+    refusals = 0
+    while rig.server(model_id).state is State.READY:
+        try:
+            rig.fleet.lease(model_id)
+        except NotRunning:
+            refusals += 1
+        await asyncio.sleep(0)
+    assert refusals

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from typing import Any
 
@@ -65,6 +67,38 @@ async def test_one_dies_and_the_other_goes_on(plane: ControlPlane) -> None:
     await until(lambda: plane.services.gateway.lines.line(model_id).replicas == 1)
     answers = [await ask(plane, model_id, f"question {number}") for number in range(12)]
     assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_a_kill_fails_what_is_in_flight_there_and_nothing_else(plane: ControlPlane) -> None:
+    model_id, actors = await two_of(plane, Behaviour(answers_when_told=True))
+    asking = [ask(plane, model_id, f"question {number}") for number in range(8)]
+    first, second = plane.services.fleet.servers_of(model_id)
+    await until(lambda: first.active_requests + second.active_requests == 8)
+    for actor, server in zip(actors, (first, second), strict=True):
+        for _ in range(server.active_requests):
+            await actor.saw("request")
+    on_first, on_second = first.active_requests, second.active_requests
+    waiting = [ask(plane, model_id, f"question {number}") for number in range(4)]
+    line = plane.services.gateway.lines.line(model_id)
+    await until(lambda: len(line.waiting) == len(waiting))
+    assert on_first and on_second
+    os.kill(actors[0].pid, signal.SIGKILL)
+    await until(lambda: sum(task.done() for task in asking) == on_first)
+    for _ in range(on_second + len(waiting)):
+        actors[1].tell("go on")
+    answers = [await task for task in asking]
+    assert Counter(answer.status_code for answer in answers) == {502: on_first, 200: on_second}
+    errors = [answer.json()["error"] for answer in answers if answer.status_code == 502]
+    assert {error["code"] for error in errors} == {"upstream_failed"}
+    assert all("closed the connection before it answered" in error["message"] for error in errors)
+    assert {(await task).status_code for task in waiting} == {200}
+    later = [ask(plane, model_id, f"question {number}") for number in range(4)]
+    for _ in later:
+        actors[1].tell("go on")
+    assert {(await task).status_code for task in later} == {200}
+    await plane.services.recorder.flush()
+    outcomes = Counter(call["outcome"] for call in (await plane.get("/api/activity")).json()["calls"])
+    assert outcomes == {"server_lost": on_first, "ok": on_second + len(waiting) + len(later)}
 
 
 PREFIXES: list[tuple[dict[str, Any], dict[str, Any], bool]] = [

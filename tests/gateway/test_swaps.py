@@ -130,3 +130,41 @@ async def test_a_crowd_over_five_models_with_memory_for_two(
     assert max(by_model) <= 3 * sum(by_model) / len(by_model)
     assert sum(spawns) <= 10, spawns
     assert at_once <= 2
+
+
+class TestOneAfterTheOther:
+    """Nobody wants two at the same time, so nobody is made to wait for a newcomer's time to be over."""
+
+    @pytest.fixture
+    async def patient(self, tmp_path: Path, engine: Path, stage: Stage) -> AsyncIterator[ControlPlane]:
+        """As `tight`, but a newcomer's time would outlast the test."""
+        async with open_control_plane(tmp_path, engine, stage, memory_limit_mb=40) as plane:
+            yield plane
+
+    async def test_who_asks_for_them_in_turn_is_served_in_turn(
+        self, patient: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(waking, "RESIDENCY_SECONDS", 60.0)
+        monkeypatch.setattr(eviction, "MIN_RESIDENCY_SECONDS", 60.0)
+        monkeypatch.setattr(eviction, "UNWANTED_SECONDS", 60.0)
+        ids = [await enabled(patient, f"{name}-7B-Q4_K_M.gguf", Behaviour()) for name in ("One", "Two")]
+        for _ in range(3):
+            for model_id in ids:
+                assert await stream(patient, model_id) == 3
+        assert sum(actor.count("sigterm") for actor in patient.stage.actors) == 5
+
+    async def test_one_that_nobody_wants_any_more_goes_before_its_time(
+        self, patient: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(waking, "RESIDENCY_SECONDS", 60.0)
+        monkeypatch.setattr(eviction, "MIN_RESIDENCY_SECONDS", 60.0)
+        monkeypatch.setattr(eviction, "UNWANTED_SECONDS", 0.1)
+        busy = await enabled(patient, "Busy-7B-Q4_K_M.gguf", Behaviour(answers_when_told=True))
+        other = await enabled(patient, "Other-7B-Q4_K_M.gguf", Behaviour())
+        first = asyncio.create_task(patient.post(CHAT, {"model": busy}))
+        actor = await patient.enter(busy)
+        await actor.saw("request")
+        second = asyncio.create_task(patient.post(CHAT, {"model": other}))
+        await until(lambda: len(patient.services.gateway.lines.line(other).waiting) == 1)
+        actor.tell("go on")
+        assert [(await task).status_code for task in (first, second)] == [200, 200]

@@ -36,10 +36,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Terms:
-    """Of one start. force: over a refusal. together: models that never make room for each other."""
+    """Of one start. force: over a refusal. together: models that never make room for each other.
+
+    spares_newcomers: by request, that it leaves alone what has just come; see `has_just_come`.
+    """
 
     force: bool = False
     by_request: bool = False
+    spares_newcomers: bool = True
     may_evict: bool = True
     together: frozenset[str] = frozenset()
 
@@ -286,7 +290,8 @@ def placements(demand: Demand, spaces: Sequence[Space]) -> list[Placement]:
 
 
 def _is_protected(occupant: Occupant, terms: Terms) -> bool:
-    return occupant.model_id in terms.together or (terms.by_request and has_just_come(occupant))
+    spares = terms.by_request and terms.spares_newcomers
+    return occupant.model_id in terms.together or (spares and has_just_come(occupant))
 
 
 def _usable(chosen: object, spaces: Sequence[Space]) -> list[Gpu]:

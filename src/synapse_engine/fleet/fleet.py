@@ -150,14 +150,21 @@ class Fleet:
         await first_of(drained, hurry, timeout_seconds=drain_seconds)
         await asyncio.gather(*(server.let_go() for server in servers))
 
-    async def start(self, model_id: str, *, force: bool = False, by_request: bool = False) -> Started:
+    async def start(
+        self,
+        model_id: str,
+        *,
+        force: bool = False,
+        by_request: bool = False,
+        spares_newcomers: bool = True,
+    ) -> Started:
         """Start one model, at once, and answer when one server of it is ready; further replicas follow.
 
-        force: though memory seems too short. by_request: not a person's wish, so it makes room sooner. Raises
-        what made it fail; see errors.
+        force: though memory seems too short. by_request: not a person's wish, so it makes room sooner;
+        spares_newcomers: that it leaves alone what has just come. Raises what made it fail; see errors.
         """
         self._check_open()
-        terms = Terms(force=force, by_request=by_request)
+        terms = Terms(force=force, by_request=by_request, spares_newcomers=spares_newcomers)
         return await self._start(self._registry.get(model_id), nullcontext(), terms)
 
     async def stop(self, model_id: str, *, now: bool = False) -> Stopped:

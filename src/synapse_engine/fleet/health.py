@@ -20,11 +20,18 @@ async def until_healthy(session: aiohttp.ClientSession, process: Process) -> Non
     """Return once `/health` is 200 and the process itself is the one that listens there.
 
     Polls, at first every few milliseconds, later at 2% of the time waited, so that finding out adds
-    little to a short load and costs little in a long one.
+    little to a short load and costs little in a long one. Who listens takes long to find out on some
+    systems, so it is asked with the first answer, which llama-server gives before it loads.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
-    while not (await is_healthy(session, process.url) and process.listens()):
+    is_ours = False
+    while True:
+        status = await ask_health(session, process.url)
+        if status is not None and not is_ours:
+            is_ours = await asyncio.to_thread(process.listens)
+        if status == 200 and is_ours:
+            return
         elapsed = loop.time() - began
         await asyncio.sleep(min(POLL_MAX_SECONDS, max(POLL_MIN_SECONDS, elapsed * POLL_SHARE_OF_ELAPSED)))
 
@@ -38,7 +45,7 @@ async def until_hung(session: aiohttp.ClientSession, process: Process, probe_sec
     used_before = process.cpu_seconds()
     while misses < MISSES_UNTIL_HUNG:
         await asyncio.sleep(probe_seconds)
-        answers = await is_healthy(session, process.url)
+        answers = await ask_health(session, process.url) == 200
         used = process.cpu_seconds()
         if answers or used is None or used_before is None:
             misses = 0
@@ -49,11 +56,11 @@ async def until_hung(session: aiohttp.ClientSession, process: Process, probe_sec
         used_before = used
 
 
-async def is_healthy(session: aiohttp.ClientSession, url: str) -> bool:
-    """Whether `/health` answers 200; one that refuses, hangs or breaks off does not."""
+async def ask_health(session: aiohttp.ClientSession, url: str) -> int | None:
+    """The status that `/health` answers; None where it refuses, hangs or breaks off."""
     try:
         timeout = aiohttp.ClientTimeout(total=PROBE_TIMEOUT_SECONDS)
         async with session.get(f"{url}/health", timeout=timeout) as response:
-            return response.status == 200
+            return response.status
     except (aiohttp.ClientError, TimeoutError, OSError):
-        return False
+        return None

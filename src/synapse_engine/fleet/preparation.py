@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from synapse_engine.catalog.registry import Choices, Entry, Registry
-from synapse_engine.errors import InvalidChoice, ModelFileMissing, StartFailed
+from synapse_engine.errors import (
+    CouldNotSave,
+    InvalidChoice,
+    ModelFileMissing,
+    ModelNotFound,
+    StartFailed,
+)
 from synapse_engine.fleet.admission import Admission, Terms
 from synapse_engine.fleet.cache import plan_slots
 from synapse_engine.fleet.demand import plan_demand, start_digest
@@ -50,6 +57,7 @@ class Preparation:
         self._clock = clock
         # Of further replicas; a model's first one keeps its port in the registry.
         self._ports: dict[str, int] = {}
+        self._noting: set[asyncio.Task[None]] = set()
 
     def keep_port(self, server_id: str, port: int) -> None:
         """A further replica that an earlier run has started has this one."""
@@ -134,11 +142,16 @@ class Preparation:
     async def _claim_port(self, model_id: str, strangers: frozenset[int]) -> tuple[int, bool]:
         """Write the model's port into the registry; a port taken over leaves its old holder there.
 
-        Answers the port, and whether it is pinned.
+        Answers the port, and whether it is pinned. What is there already is not waited for again.
         """
+        entries = self._registry.entries
+        kept = entries[model_id].choices
+        if not kept.held and kept.port == self._plan_port(model_id, entries, strangers):
+            self._beside(self._note_start(model_id))
+            return kept.port, kept.port_is_pinned
 
         def claim(entries: Mapping[str, Entry]) -> dict[str, Choices]:
-            port = plan_port(model_id, self._holdings(entries), self._port_range, strangers)
+            port = self._plan_port(model_id, entries, strangers)
             own = entries[model_id].choices
             claimed = msgspec.structs.replace(own, port=port, last_started_at=self._clock(), held=False)
             return self._taken_over(entries, port) | {model_id: claimed}
@@ -152,12 +165,32 @@ class Preparation:
         """As `_claim_port`, for a further replica: kept for as long as the control plane runs."""
 
         def claim(entries: Mapping[str, Entry]) -> dict[str, Choices]:
-            port = plan_port(server_id, self._holdings(entries), self._port_range, strangers)
+            port = self._plan_port(server_id, entries, strangers)
             self._ports[server_id] = port
             return self._taken_over(entries, port)
 
         await self._registry.edit(claim)
         return self._ports[server_id]
+
+    async def _note_start(self, model_id: str) -> None:
+        """When it was last started: among many, the port of the one unused longest is given away."""
+
+        def note(entries: Mapping[str, Entry]) -> dict[str, Choices]:
+            choices = entries[model_id].choices
+            return {model_id: msgspec.structs.replace(choices, last_started_at=self._clock())}
+
+        try:
+            await self._registry.edit(note)
+        except (CouldNotSave, ModelNotFound) as error:
+            log.warning("%s", error)
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="note a start")
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
+    def _plan_port(self, server_id: str, entries: Mapping[str, Entry], strangers: frozenset[int]) -> int:
+        return plan_port(server_id, self._holdings(entries), self._port_range, strangers)
 
     def _taken_over(self, entries: Mapping[str, Entry], port: int) -> dict[str, Choices]:
         """The choices of models that had the port and do not run."""

@@ -219,9 +219,9 @@ class Server:
 
     def _is_lost(self) -> bool:
         """Whether its process is gone or was found hung, and its task has not come round to that yet."""
-        if self.state is not State.READY or self.process is None:
+        if self.state is not State.READY:
             return False
-        return self._is_hung or self.process.has_exited
+        return self.process is None or self._is_hung or self.process.has_exited
 
     def _begin(self, life: Life, event: Event, come_up: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
         self._life = life

@@ -1,8 +1,9 @@
 """Brings up models that requests wait for.
 
-One task for each model, whatever number waits. Where memory is short because others are busy, these are
-held back, one swap at a time and in the order of asking: a steady stream to one model never starves another.
-A model that has just come up is first let work for a while, so that two for one memory do not thrash.
+One task for each model, whatever number waits. What is idle when a request comes makes room at once. Where
+memory is short because others are busy, these are held back, one swap at a time and in the order of asking: a
+steady stream to one model never starves another. They are first let work for a while, where they have just
+come up, so that two for one memory do not thrash.
 """
 
 from __future__ import annotations
@@ -68,15 +69,19 @@ class Waking:
 
     async def _start(self, line: Line) -> None:
         """Raises as a start does, NotEnoughMemory only where no waiting helps."""
-        for is_last in (*[False] * (TRIES - 1), True):
+        # Two that are wanted at the same time find each other at work; one after the other does not.
+        is_wanted_by_others = self._swapping.locked()
+        for number in range(TRIES):
             try:
-                await self._fleet.start(line.model_id, by_request=True)
+                await self._fleet.start(
+                    line.model_id, by_request=True, spares_newcomers=is_wanted_by_others or number > 0
+                )
                 return
             except NotEnoughMemory:
                 if await self._fleet.would_free(line.model_id):
                     break
                 # What was in the way may have gone in between, or others may be just coming or going.
-                if is_last:
+                if number == TRIES - 1:
                     raise
             await asyncio.sleep(AGAIN_SECONDS)
         await self._start_in_turn(line)
@@ -98,9 +103,8 @@ class Waking:
     async def _swap(self, line: Line) -> None:
         in_vain = 0
         while True:
-            model_ids = await self._fleet.would_free(line.model_id)
+            model_ids = await self._let_work(await self._fleet.would_free(line.model_id), line.model_id)
             in_vain = 0 if model_ids else in_vain + 1
-            await asyncio.sleep(self._residency_left(model_ids))
             with self._held_back(model_ids):
                 log.info("%s waits until %s are idle", line.model_id, ", ".join(model_ids) or "none")
                 servers = [server for i in model_ids for server in self._fleet.servers_of(i)]
@@ -112,6 +116,16 @@ class Waking:
                     if in_vain >= TRIES:
                         raise
             await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _let_work(self, model_ids: Collection[str], for_model_id: str) -> Collection[str]:
+        """Give those in the way the time that a newcomer has; answers who still is, once it is over.
+
+        It is over too once nobody wants them any more.
+        """
+        while model_ids and (left := self._residency_left(model_ids)):
+            await asyncio.sleep(min(left, AGAIN_SECONDS))
+            model_ids = await self._fleet.would_free(for_model_id)
+        return model_ids
 
     def _residency_left(self, model_ids: Collection[str]) -> float:
         came_up_at = max((self.lines.line(model_id).came_up_at for model_id in model_ids), default=0.0)

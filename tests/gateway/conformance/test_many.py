@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 
-import psutil
 import pytest
+from tests.fakes.leaks import sockets_on
 from tests.fakes.raw_client import Cut, RawClient
 from tests.fakes.raw_upstream import Request, UpstreamConnection
 from tests.fakes.rig import until
@@ -72,14 +71,8 @@ async def test_50_clients_with_several_requests_each(bed: Bed) -> None:
 
 
 def own_connections(bed: Bed) -> int:
-    """Sockets of this process that are clients' or servers' connections; our own ends are closed by then."""
-    ports = {bed.plane.settings.port, bed.actor.port}
-    connections = psutil.Process(os.getpid()).net_connections("tcp")
-    return sum(
-        bool({address.port for address in (each.laddr, each.raddr) if address} & ports)
-        for each in connections
-        if each.status != psutil.CONN_LISTEN
-    )
+    """Of clients and servers; our own ends are closed by then."""
+    return sockets_on({bed.plane.settings.port, bed.actor.port})
 
 
 async def test_whatever_they_do_nothing_is_left(bed: Bed) -> None:
