@@ -11,6 +11,7 @@ from typing import Any
 
 from synapse_engine.catalog.model import Kind
 from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.gateway.asking import Asking, Sent
 from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.lines import Seat
 from synapse_engine.gateway.names import Names, Target
@@ -25,7 +26,6 @@ from synapse_engine.gateway.ollama.asked import (
 from synapse_engine.gateway.ollama.keeping import keep_alive_seconds
 from synapse_engine.gateway.ollama.shown import LATEST
 from synapse_engine.gateway.ollama.told import Piece, Teller
-from synapse_engine.gateway.translated import Asking, Sent
 
 Records = AsyncGenerator[dict[str, Any]]
 
