@@ -63,6 +63,29 @@ async def gathered(
             await source.aclose()
 
 
+async def until_end(
+    source: AsyncGenerator[bytes], heartbeat_seconds: float = HEARTBEAT_SECONDS
+) -> AsyncIterator[bytes]:
+    """What the source gives, to its end; a comment where nothing came for a while."""
+    waiting: asyncio.Future[bytes | None] | None = None
+    try:
+        while True:
+            waiting = waiting or asyncio.ensure_future(anext(source, None))
+            done, _ = await asyncio.wait({waiting}, timeout=heartbeat_seconds)
+            if not done:
+                yield HEARTBEAT
+                continue
+            piece, waiting = waiting.result(), None
+            if piece is None:
+                return
+            yield piece
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+            await asyncio.wait({waiting})
+        await source.aclose()
+
+
 async def merged(
     sources: list[AsyncGenerator[bytes]], over: asyncio.Event, heartbeat_seconds: float = HEARTBEAT_SECONDS
 ) -> AsyncIterator[bytes]:

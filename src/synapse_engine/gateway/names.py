@@ -19,6 +19,7 @@ from synapse_engine.gateway.question import question_of
 from synapse_engine.gateway.remotes import Known, Remotes
 from synapse_engine.gateway.variants import Variant, check_variants, rewrite
 from synapse_engine.modes.complexity import weigh_question
+from synapse_engine.modes.steps import Mode
 
 AUTO = "auto"
 LOADED = "loaded"
@@ -43,7 +44,8 @@ class Target:
 
     changes: makes the body that they are asked with, out of the client's and the path; None where that may
     pass as it is. remote: the upstream by URL that it is at, and model_there, what it is called there; its
-    model id is no model's of ours, but what it is recorded under.
+    model id is no model's of ours, but what it is recorded under. mode: the way of answering that it is, and
+    then no model's name.
     """
 
     model_ids: tuple[str, ...]
@@ -51,6 +53,7 @@ class Target:
     changes: Change | None = None
     remote: Known | None = None
     model_there: str = ""
+    mode: Mode | None = None
 
 
 class Names:
