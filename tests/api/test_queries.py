@@ -101,8 +101,8 @@ async def test_its_steps_as_events(plane: ControlPlane) -> None:
     assert response.headers["content-type"].startswith("text/event-stream")
     events = events_of(response)
     for name, data in events:
-        field = QueryEvents.model_fields[name]
-        TypeAdapter(field.annotation).validate_python(data)
+        kind: Any = QueryEvents.model_fields[name].annotation
+        TypeAdapter(kind).validate_python(data)
     assert [name for name, _ in events] == (
         ["begun", "cast", "note"] + ["turn", *["text"] * 3, "said"] * 2 + ["answer", "done"]
     )

@@ -91,7 +91,7 @@ class Speech:
     Once `steps` is through, to read: text, None where nobody has said anything to the end; turn, its number;
     partial, what the last one said before it broke off.
 
-    caps: fields of the request that the mode wants; the person's go before, a member's own before both.
+    defaults: fields of the request where the person and the member say nothing; fixed: whatever they say.
     """
 
     def __init__(
@@ -104,7 +104,8 @@ class Speech:
         round: int = 1,
         hears: Sequence[int] = (),
         is_answer: bool = False,
-        caps: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        fixed: Mapping[str, Any] | None = None,
     ) -> None:
         self.member = member
         self.text: str | None = None
@@ -116,7 +117,8 @@ class Speech:
         self._round = round
         self._hears = list(hears)
         self._is_answer = is_answer
-        self._caps = caps or {}
+        self._defaults = defaults or {}
+        self._fixed = fixed or {}
         self._error: SynapseError | str | None = None
         self._replaced = 0
 
@@ -209,12 +211,13 @@ class Speech:
 
     def _options(self, candidate: Candidate) -> dict[str, Any]:
         given = self._floor.options
-        options = {**self._caps, **given.sampling, **self.member.options}
+        ours = {**self._defaults, **self._fixed}
+        options = {**self._defaults, **given.sampling, **self.member.options, **self._fixed}
         if self._is_answer:
             options |= given.final
-        if candidate.thinks and "max_tokens" in self._caps and "max_tokens" not in given.sampling:
+        if candidate.thinks and options.get("max_tokens") == ours.get("max_tokens"):
             # It counts thoughts too, which are longer than what is said.
-            del options["max_tokens"]
+            options.pop("max_tokens", None)
         return options
 
 

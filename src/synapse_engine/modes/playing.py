@@ -7,7 +7,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from synapse_engine.modes.auto import choose
+from synapse_engine.modes.benchmark import benchmark
 from synapse_engine.modes.cast import Candidate, Cast, Member, plan_cast
+from synapse_engine.modes.council import council
+from synapse_engine.modes.debate import debate
 from synapse_engine.modes.floor import Floor
 from synapse_engine.modes.options import Options, Question
 from synapse_engine.modes.simple import simple
@@ -66,4 +69,7 @@ def _player(member: Member) -> Player:
 _PLAYS: Mapping[Mode, Callable[[Floor], AsyncGenerator[Step]]] = {
     "simple": simple,
     "two_stage": two_stage,
+    "council": council,
+    "debate": debate,
+    "benchmark": benchmark,
 }

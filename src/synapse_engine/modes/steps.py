@@ -162,14 +162,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far a council agrees, 0 to 1. value: mean of the other two, as far as there are both.
+    """How far a council agrees, 0 to 1. round: of the answers that were compared.
 
-    similarity: of the answers, mean of all pairs. concordance: of the reviews; null where they cannot be
-    compared. round: of the answers that were compared.
+    similarity: of their words, the mean of all pairs. concordance: how near each other the scores are that
+    several have given the same answer; null before there are any.
     """
 
     round: int
-    value: float
     similarity: float
     concordance: float | None
     pairs: list[Pair]

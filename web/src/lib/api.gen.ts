@@ -1283,16 +1283,14 @@ export interface components {
         };
         /**
          * Agreement
-         * @description How far a council agrees, 0 to 1. value: mean of the other two, as far as there are both.
+         * @description How far a council agrees, 0 to 1. round: of the answers that were compared.
          *
-         *     similarity: of the answers, mean of all pairs. concordance: of the reviews; null where they cannot be
-         *     compared. round: of the answers that were compared.
+         *     similarity: of their words, the mean of all pairs. concordance: how near each other the scores are that
+         *     several have given the same answer; null before there are any.
          */
         Agreement: {
             /** Round */
             round: number;
-            /** Value */
-            value: number;
             /** Similarity */
             similarity: number;
             /** Concordance */
