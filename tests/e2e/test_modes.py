@@ -37,7 +37,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory, smollm2_path: Path) -> Itera
         shutil.copy(smollm2_path, models / f"{name}-135M-Instruct.Q4_1.gguf")
     with serving(serving_environment(folder / "data", models)) as serve:
         for model_id, tier in TIERS.items():
-            settings: dict[str, Any] = {"ctx_size": 2048, "cache_ram": 0}
+            settings: dict[str, Any] = {"ctx_size": 2048, "cache_ram": 0, "threads": 1}
             if model_id == ALPHA:
                 settings["variants"] = [POET]
             choices = {"enabled": True, "tier": tier, "settings": settings}
