@@ -102,10 +102,12 @@ def _insert(connection: sqlite3.Connection, query_id: int, number: int, step: St
     if isinstance(step, Begun):
         connection.execute(
             "INSERT INTO queries (id, began_at, mode, query, status) VALUES (?, ?, ?, ?, 'running')",
-            (query_id, step.began_at.timestamp(), step.mode, _excerpt(step.query)),
+            (query_id, step.began_at.timestamp(), step.mode, step.query[:EXCERPT_CHARACTERS]),
         )
     elif isinstance(step, Answer):
-        connection.execute("UPDATE queries SET answer = ? WHERE id = ?", (_excerpt(step.text), query_id))
+        connection.execute(
+            "UPDATE queries SET answer = ? WHERE id = ?", (step.text[:EXCERPT_CHARACTERS], query_id)
+        )
     elif isinstance(step, Done):
         connection.execute(
             "UPDATE queries SET status = ?, total_seconds = ? WHERE id = ?",
@@ -168,8 +170,3 @@ def delete(connection: sqlite3.Connection, query_id: int) -> bool:
     """Whether there was one."""
     connection.execute("DELETE FROM query_steps WHERE query_id = ?", (query_id,))
     return connection.execute("DELETE FROM queries WHERE id = ?", (query_id,)).rowcount > 0
-
-
-def _excerpt(text: str) -> str:
-    """Short, and fit for a file: half a surrogate pair is none."""
-    return text[:EXCERPT_CHARACTERS].encode("utf-8", "replace").decode()
