@@ -17,6 +17,7 @@ from synapse_engine.catalog.registry import Entry
 from synapse_engine.errors import ModelNotFound, NotOffered
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.state import State
+from synapse_engine.gateway.asking import Sent
 from synapse_engine.gateway.body import IN_MEMORY_BYTES
 from synapse_engine.gateway.dialect import Dialect
 from synapse_engine.gateway.documented import JSON_BODY, refusals
@@ -39,7 +40,7 @@ from synapse_engine.gateway.ollama.asked import (
 )
 from synapse_engine.gateway.ollama.shown import description, running, tag_of, tagged
 from synapse_engine.gateway.ollama.told import chat_answer, generate_answer
-from synapse_engine.gateway.translated import Sent, Translated, Work, read_body
+from synapse_engine.gateway.translated import Translated, Work, read_body
 from synapse_engine.launch.base import RAM
 
 # Whose API this is; some clients refuse to talk to an older one.
@@ -65,7 +66,7 @@ class Ollama:
         self._gateway = gateway
         self._fleet = fleet
         self._listing = listing
-        self._answers = Answers(gateway.names, fleet)
+        self._answers = Answers(gateway, fleet)
 
     def routes(self) -> APIRouter:
         responses = refusals(Dialect.OLLAMA, 400, 404, 409, 429, 503)
