@@ -8,6 +8,7 @@ from fastapi.middleware.cors import CORSMiddleware
 import synapse_engine
 from synapse_engine.api import (
     activity,
+    benchmarks,
     doctor,
     downloads,
     engines,
@@ -44,6 +45,7 @@ def build_application(services: Services, gateway: APIRouter) -> FastAPI:
         metrics.router,
         activity.router,
         downloads.router,
+        benchmarks.router,
         settings.router,
         doctor.router,
         folders.router,

@@ -63,6 +63,7 @@ def apply(services: Services) -> None:
     gateway.news.manner = settings.loading_news
     gateway.body_max_bytes = settings.body_max_bytes
     services.recorder.kept = settings.activity_max
+    services.benchmarks.archive.kept = settings.benchmarks_max
     services.logs.max_bytes = settings.log_max_bytes
 
 

@@ -36,12 +36,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Terms:
-    """Of one start. force: over a refusal. together: models that never make room for each other."""
+    """Of one start. force: over a refusal. together: models that never make room for each other.
+
+    holder: who asks, where the machine may be reserved for somebody.
+    """
 
     force: bool = False
     by_request: bool = False
     may_evict: bool = True
     together: frozenset[str] = frozenset()
+    holder: str | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class Lease:
 
     def __enter__(self) -> Lease:
         self._leases.held.add(self)
+        self._leases.begun += 1
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -32,10 +33,11 @@ class Lease:
 
 
 class Leases:
-    """Those of one server. Attribute to read: held."""
+    """Those of one server. Attributes to read: held; begun, how many there have been."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.held: set[Lease] = set()
+        self.begun = 0
         self.idle_since = clock()
         self._clock = clock
         self._idle = asyncio.Event()
