@@ -19,6 +19,7 @@ from synapse_engine.benchmarks.errors import BenchmarkIsActive, BenchmarkNotFoun
 from synapse_engine.benchmarks.jobs import QUEUE_MAX
 from synapse_engine.benchmarks.judging import Decision
 from synapse_engine.errors import Booting, CouldNotSave, MachineReserved, UpstreamFailed
+from synapse_engine.fleet.state import State
 from synapse_engine.modes.asking import Order
 
 
@@ -115,12 +116,15 @@ async def test_where_nobody_answers_it_has_failed(bed: Bed) -> None:
 
 
 async def test_one_that_dies_in_its_midst_is_brought_up_again(bed: Bed) -> None:
-    bed.part("a", says("One."), says("Two.", UpstreamFailed("It broke off")), says("Three."))
+    died = asyncio.Event()
+    bed.part("a", says("One."), says("Two.", died, UpstreamFailed("It broke off")), says("Three."))
 
     async def kill() -> None:
         actor = await bed.rig.enter("a")
-        await until(lambda: len(bed.asker.of("a")) == 1)
+        await until(lambda: len(bed.asker.of("a")) == 2)
         actor.die()
+        await until(lambda: bed.rig.server("a").state is State.FAILED)
+        died.set()
 
     killing = asyncio.create_task(kill())
     ended = await bed.run(isolated("a", repetitions=3, warm_ups=0))

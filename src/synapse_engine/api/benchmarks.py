@@ -182,7 +182,7 @@ def _contestants(services: Services, names: list[str] | None) -> tuple[Contestan
 
 def _contestant(services: Services, field: str, name: str) -> Contestant:
     if name.strip().casefold() in RESERVED:
-        raise InvalidChoice(f"{field}: {name}", "It means any of several models. Name one.")
+        raise InvalidChoice(f"{field}: {name}", "That is no single model's name.")
     target = services.gateway.names.find(name, in_memory(b""))
     if len(target.model_ids) > 1:
         raise AmbiguousModelName(name, list(target.model_ids))
