@@ -204,4 +204,5 @@ def test_released_steps_are_never_changed() -> None:
         "82828b3642db7ec0",
         "847011e79d1fda74",
         "144dbe73e3799292",
+        "f0e172d86afeb462",
     ]

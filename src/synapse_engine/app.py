@@ -16,11 +16,13 @@ import aiohttp
 from fastapi import FastAPI
 
 from synapse_engine.api.application import build_application
+from synapse_engine.api.benchmark_views import tell_benchmark
 from synapse_engine.api.downloads import tell_download
 from synapse_engine.api.live import tell
 from synapse_engine.api.rows import warm
 from synapse_engine.api.services import Live, Services
 from synapse_engine.api.traffic import tell_upstreams
+from synapse_engine.benchmarks.jobs import Jobs
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.catalog.scanner import Scanner, scan_roots
 from synapse_engine.datafolder import OWN_LOG, DataFolder
@@ -38,6 +40,7 @@ from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.turns import places_to_load
 from synapse_engine.gateway.activity import Activity
 from synapse_engine.gateway.as_models.models import AsModels
+from synapse_engine.gateway.asker import GatewayAsker
 from synapse_engine.gateway.candidates import Candidates
 from synapse_engine.gateway.contexts import Contexts
 from synapse_engine.gateway.gateway import Gateway
@@ -160,6 +163,15 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             on_change=lambda download: tell_download(live.bus, download),
             find_model=scanner.model_at,
         )
+        benchmarks = Jobs(
+            recorder.store,
+            fleet,
+            registry,
+            engines,
+            GatewayAsker(gateway, "benchmark", "/api/benchmarks"),
+            kept=settings.benchmarks_max,
+            on_change=lambda benchmark: tell_benchmark(live.bus, benchmark),
+        )
         services = Services(
             preferences=preferences,
             limits=limits,
@@ -177,6 +189,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             recorder=recorder,
             downloads=downloads,
             queries=queries,
+            benchmarks=benchmarks,
         )
         work = (
             lambda: tell(services),
@@ -192,6 +205,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
         finally:
             await downloads.close()
             await queries.close()
+            await benchmarks.close()
             await waking.close()
             gateway.pool.close()
             live.bus.close()
@@ -275,6 +289,7 @@ async def boot(services: Services) -> None:
     except Exception:
         log.exception("Starting up broke off; what is there already goes on")
         services.fleet.open()
+        services.benchmarks.begin()
 
 
 async def _boot(services: Services) -> None:
@@ -309,8 +324,11 @@ def keep_what_is_here() -> None:
 
 
 async def _open_fleet(services: Services) -> None:
-    await asyncio.gather(services.fleet.adopt(), services.fleet.budget.admission.capacity())
+    await asyncio.gather(
+        services.fleet.adopt(), services.fleet.budget.admission.capacity(), services.benchmarks.recover()
+    )
     services.fleet.open()
+    services.benchmarks.begin()
 
 
 async def _scan(services: Services) -> None:
@@ -338,7 +356,9 @@ async def _until_ended(services: Services, serving: asyncio.Task[None], booting:
     await asyncio.wait({end, serving}, return_when=asyncio.FIRST_COMPLETED)
     end.cancel()
     booting.cancel()
-    if keeps_servers(services.settings):
+    keeps = keeps_servers(services.settings)
+    await services.benchmarks.close(forgets=not keeps)
+    if keeps:
         await services.fleet.let_go(services.settings.drain_seconds, hurried)
     closing = asyncio.create_task(services.fleet.close())
     hurry = asyncio.create_task(hurried.wait())

@@ -7,6 +7,7 @@
       NameTaken                409
       PortPinned               409
       StartCancelled           409
+      MachineReserved          409, to requests 503
       BadRequest               400
       BodyTooLarge             413
       HeadTooLarge             431
@@ -116,6 +117,20 @@ class StartCancelled(SynapseError):
 
     def __init__(self, model_id: str) -> None:
         super().__init__("Start cancelled", f"{model_id} was stopped before it was ready.")
+
+
+class MachineReserved(SynapseError):
+    """Nobody else may start a server just now. To a request, which may come again, it is 503."""
+
+    code = "machine_reserved"
+    retry_after_seconds = 30
+
+    def __init__(self, holder: str, *, by_request: bool) -> None:
+        super().__init__(
+            f"The machine is reserved for {holder}",
+            "No other model is started until that has ended. Wait for it, or cancel it.",
+        )
+        self.status = 503 if by_request else 409
 
 
 class BadRequest(SynapseError):

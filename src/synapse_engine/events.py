@@ -24,6 +24,7 @@ Kind = Literal[
     "activity",
     "queue",
     "download",
+    "benchmark",
     "upstreams",
     "settings",
     "folders",

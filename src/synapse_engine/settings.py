@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 CHANGEABLE = frozenset(
     "start_concurrency max_startup_seconds stop_timeout_seconds drain_seconds keep_servers restart_max"
     " restart_window_seconds probe_seconds memory_limit_mb evict idle_stop_seconds log_max_mb activity_max"
-    " on_demand queue_max queue_seconds"
+    " benchmarks_max on_demand queue_max queue_seconds"
     " modes_start modes_seconds modes_news queries_max loading_news body_max_mb refresh_seconds".split()
 )
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -181,6 +181,13 @@ class Settings(BaseSettings):
         "Requests whose records are kept (about 140 bytes each); the oldest go first.",
         ge=0,
         le=10_000_000,
+    )
+    benchmarks_max: int = _setting(
+        "SYNAPSE_BENCHMARKS_MAX",
+        200,
+        "Benchmarks that are kept with all their answers; the oldest go first.",
+        ge=0,
+        le=100_000,
     )
     on_demand: bool = _setting("SYNAPSE_ON_DEMAND", True, "Requests may start enabled models.")
     queue_max: int = _setting(

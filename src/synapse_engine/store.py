@@ -78,6 +78,25 @@ MIGRATIONS = (
         PRIMARY KEY (query_id, number)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE benchmarks (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        created_at REAL NOT NULL,
+        began_at REAL,
+        ended_at REAL,
+        status TEXT NOT NULL,
+        total INTEGER NOT NULL,
+        kept TEXT NOT NULL,
+        fleet TEXT
+    );
+    CREATE TABLE benchmark_samples (
+        benchmark_id INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        failed INTEGER NOT NULL,
+        sample TEXT NOT NULL,
+        PRIMARY KEY (benchmark_id, number)
+    ) WITHOUT ROWID;
+    """,
 )
 
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})

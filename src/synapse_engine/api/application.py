@@ -8,6 +8,7 @@ from fastapi.middleware.cors import CORSMiddleware
 import synapse_engine
 from synapse_engine.api import (
     activity,
+    benchmarks,
     doctor,
     downloads,
     engines,
@@ -46,6 +47,7 @@ def build_application(services: Services, gateway: APIRouter) -> FastAPI:
         activity.router,
         queries.router,
         downloads.router,
+        benchmarks.router,
         settings.router,
         doctor.router,
         folders.router,

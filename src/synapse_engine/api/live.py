@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel
 
+from synapse_engine.api.benchmark_views import brief_out
 from synapse_engine.api.downloads import download_out
 from synapse_engine.api.rows import model_json, registry_json
 from synapse_engine.api.services import Services, Whole
@@ -50,11 +51,12 @@ async def snapshot(services: Services) -> Whole:
     # From here on nothing is waited for: what is put together is of one moment.
     live, now = services.live, time.monotonic()
     if live.whole is None or live.whole.last_id != live.bus.last_id or now - live.whole.at > FRESH_SECONDS:
-        data = b'{"registry":%b,"servers":%b,"system":%b,"downloads":[%b]}' % (
+        data = b'{"registry":%b,"servers":%b,"system":%b,"downloads":[%b],"benchmarks":[%b]}' % (
             registry_json(services),
             _json(server_list(services)),
             _json(system),
             b",".join(_json(download_out(download)) for download in services.downloads.all),
+            b",".join(_json(brief_out(benchmark)) for benchmark in services.benchmarks.active),
         )
         live.whole = Whole(live.bus.last_id, now, data)
     return live.whole

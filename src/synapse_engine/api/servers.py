@@ -59,8 +59,9 @@ async def start_all(services: Wired, ask: StartAllAsk | None = None) -> StartedA
 
 @router.post("/stop-all", responses=documented(503))
 async def stop_all(services: Wired) -> StoppedAll:
-    """Stop every server."""
+    """Stop every server, and cancel every benchmark."""
     began = time.monotonic()
+    await services.benchmarks.cancel_all()
     outcomes = await services.fleet.stop_all()
     stopped = sum(isinstance(o.result, Stopped) and o.result.was_active for o in outcomes)
     return StoppedAll(

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from synapse_engine.benchmarks.jobs import Jobs
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.catalog.scanner import Scanner
 from synapse_engine.datafolder import DataFolder
@@ -64,6 +65,7 @@ class Services:
     recorder: Recorder
     downloads: Downloads
     queries: Queries
+    benchmarks: Jobs
     # By model id: what a model's JSON was written from, and the JSON.
     rows: dict[str, tuple[object, bytes]] = field(default_factory=dict)
 

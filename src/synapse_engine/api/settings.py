@@ -67,6 +67,7 @@ def apply(services: Services) -> None:
     services.queries.deadline_seconds = settings.modes_seconds
     services.queries.keeper.kept = settings.queries_max
     services.recorder.kept = settings.activity_max
+    services.benchmarks.archive.kept = settings.benchmarks_max
     services.logs.max_bytes = settings.log_max_bytes
 
 

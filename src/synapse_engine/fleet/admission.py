@@ -39,6 +39,7 @@ class Terms:
     """Of one start. force: over a refusal. together: models that never make room for each other.
 
     spares_newcomers: by request, that it leaves alone what has just come; see `has_just_come`.
+    holder: who asks, where the machine may be reserved for somebody.
     """
 
     force: bool = False
@@ -46,6 +47,7 @@ class Terms:
     spares_newcomers: bool = True
     may_evict: bool = True
     together: frozenset[str] = frozenset()
+    holder: str | None = None
 
 
 @dataclass(frozen=True)

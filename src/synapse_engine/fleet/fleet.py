@@ -30,6 +30,7 @@ from synapse_engine.fleet.loading import Paces
 from synapse_engine.fleet.outcomes import Outcome, gather_outcomes, gather_stops
 from synapse_engine.fleet.preparation import Preparation
 from synapse_engine.fleet.replicas import Busy, choose_replica, choose_speaker
+from synapse_engine.fleet.reserved import Reserved
 from synapse_engine.fleet.restarts import RestartLimits, RestartPolicy
 from synapse_engine.fleet.server import Server, Turn
 from synapse_engine.fleet.state import State
@@ -40,6 +41,7 @@ from synapse_engine.launch.command import launch_settings
 from synapse_engine.launch.engine import Engines
 
 INACTIVE = (State.STOPPED, State.FAILED)
+BY_HAND = Terms()
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,8 @@ log = logging.getLogger(__name__)
 class Fleet:
     """Every server of every model. It is open once what an earlier run left behind has been seen to.
 
-    Attributes to use: budget, idle_stops, turns. idle_stop_seconds: for what requests start; 0 is never.
+    Attributes to use: budget, idle_stops, turns, reserved. idle_stop_seconds: for what requests start; 0 is
+    never.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Fleet:
         )
         self.idle_stops = IdleStops(registry, self._models.values, self._unload, idle_stop_seconds)
         self.turns = Turns(start_concurrency)
+        self.reserved = Reserved()
         self._coming_up: dict[asyncio.Task[None], str] = {}
         self._adoptions = Adoptions(registry, launcher, journal, self._take_over)
         self.is_open = False
@@ -163,8 +167,12 @@ class Fleet:
         force: though memory seems too short. by_request: not a person's wish, so it makes room sooner;
         spares_newcomers: that it leaves alone what has just come. Raises what made it fail; see errors.
         """
-        self._check_open()
         terms = Terms(force=force, by_request=by_request, spares_newcomers=spares_newcomers)
+        return await self.start_as(model_id, terms)
+
+    async def start_as(self, model_id: str, terms: Terms) -> Started:
+        """The same on any terms."""
+        self._check_open()
         return await self._start(self._registry.get(model_id), nullcontext(), terms)
 
     async def stop(self, model_id: str, *, now: bool = False) -> Stopped:
@@ -206,7 +214,9 @@ class Fleet:
         for server in self.servers_of(model_id):
             server.keep_alive_seconds = seconds
 
-    async def start_all(self, model_ids: Sequence[str] | None, tier: Tier | None) -> list[Outcome]:
+    async def start_all(
+        self, model_ids: Sequence[str] | None, tier: Tier | None, terms: Terms = BY_HAND
+    ) -> list[Outcome]:
         """Start the given models, or every enabled one, smallest first and a few at a time.
 
         A failure of one never blocks another. Raises ModelNotFound before anything starts.
@@ -217,7 +227,7 @@ class Fleet:
         else:
             entries = [self._registry.get(model_id) for model_id in dict.fromkeys(model_ids)]
         chosen = sorted((e for e in entries if tier is None or e.tier is tier), key=start_order)
-        terms = Terms(together=frozenset(entry.model_id for entry in chosen))
+        terms = replace(terms, together=frozenset(entry.model_id for entry in chosen))
         return await gather_outcomes(
             (entry, self._start(entry, self.turns.turn(start_order(entry)), terms)) for entry in chosen
         )
@@ -355,7 +365,7 @@ class Fleet:
         """Start again what was stopped for one that did not come up; whether that works is only logged."""
         server = self._servers[server_id]
         terms = Terms(by_request=not server.by_hand, may_evict=False)
-        if self.is_open:
+        if self.is_open and self.reserved.holder is None:
             self._bring_up(server.model_id, self._bring_one_up(server, nullcontext(), terms))
 
     def _bring_up(self, model_id: str, work: Coroutine[Any, Any, None]) -> None:
@@ -383,6 +393,7 @@ class Fleet:
         # Again: a start-all's starts come a moment after it was let in, and a close may lie between.
         self._check_open()
         await self._until_adopted(entry.model_id)
+        self.reserved.check(terms.holder, by_request=terms.by_request)
         servers = self._ensure_servers(entry.model_id, replicas_of(entry))
         lead = next((server for server in servers if server.is_available), servers[0])
         if replicas_of(entry) > 1:

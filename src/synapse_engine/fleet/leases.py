@@ -26,6 +26,7 @@ class Lease:
 
     def __enter__(self) -> Lease:
         self._leases.held += 1
+        self._leases.begun += 1
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -36,14 +37,15 @@ class Lease:
 
 
 class Leases:
-    """Those of one server. Attributes to read: held, how many there are, of all its starts; now, that of the
-    last one.
+    """Those of one server. Attributes to read: held, how many there are, of all its starts; begun, how many
+    there have been; now, that of the last one.
     """
 
     now: Lease
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.held = 0
+        self.begun = 0
         self.idle_since = clock()
         self._clock = clock
         self._idle = asyncio.Event()

@@ -359,6 +359,7 @@ it("takes a snapshot for the whole truth", async () => {
       servers: { servers: [aServer()], total_running: 1 },
       system: plane.system,
       downloads: [],
+      benchmarks: [],
     },
   });
   await screen.findByText("running");

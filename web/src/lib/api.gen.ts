@@ -361,6 +361,136 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/benchmarks/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Prompts
+         * @description The built-in sets of prompts.
+         */
+        get: operations["list_prompts_api_benchmarks_prompts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/benchmarks/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Two
+         * @description Two benchmarks, by model and prompt: how much b differs from a, and whether it may be chance.
+         */
+        get: operations["compare_two_api_benchmarks_compare_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/benchmarks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Benchmarks
+         * @description Newest first: those that ran, run and wait.
+         */
+        get: operations["list_benchmarks_api_benchmarks_get"];
+        put?: never;
+        /**
+         * Begin
+         * @description Begin one, or put it in line: one runs at a time. Names are looked up before anything starts.
+         */
+        post: operations["begin_api_benchmarks_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/benchmarks/{benchmark_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One Benchmark
+         * @description All of it, of one that runs what has been measured so far.
+         */
+        get: operations["one_benchmark_api_benchmarks__benchmark_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Throw one away that has ended.
+         */
+        delete: operations["delete_api_benchmarks__benchmark_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/benchmarks/{benchmark_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description End it and keep what it has measured; one that runs first puts the fleet back, which may take a while.
+         *
+         *     One that has ended stays as it is.
+         */
+        post: operations["cancel_api_benchmarks__benchmark_id__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/benchmarks/{benchmark_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description As a file: csv has a line for each request, json all of it, markdown tables for people.
+         */
+        get: operations["export_api_benchmarks__benchmark_id__export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings": {
         parameters: {
             query?: never;
@@ -529,7 +659,7 @@ export interface paths {
         put?: never;
         /**
          * Stop All
-         * @description Stop every server.
+         * @description Stop every server, and cancel every benchmark.
          */
         post: operations["stop_all_api_models_servers_stop_all_post"];
         delete?: never;
@@ -1311,6 +1441,26 @@ export interface components {
             model?: string | null;
         };
         /**
+         * AnswerOut
+         * @description A model's figures for a prompt, and its first answer.
+         */
+        AnswerOut: {
+            /** Model */
+            model: string;
+            /**
+             * Text
+             * @description null where it never answered
+             */
+            text: string | null;
+            /** Thinking */
+            thinking: string | null;
+            /** Finish Reason */
+            finish_reason: string | null;
+            figures: components["schemas"]["FiguresOut"];
+            /** Failed */
+            failed: number;
+        };
+        /**
          * Begun
          * @description First of all. models: the names that were asked for. history: what was said before the query.
          */
@@ -1338,6 +1488,317 @@ export interface components {
             /** History */
             history: components["schemas"]["Message"][];
         };
+        /**
+         * BenchmarkAsk
+         * @description Which models are asked what, and how.
+         */
+        BenchmarkAsk: {
+            /**
+             * Models
+             * @description by any name, variants and upstreams' models too; null: every enabled model that chats
+             */
+            models?: string[] | null;
+            /**
+             * Prompt Set
+             * @description a built-in set, see /api/benchmarks/prompts; null: none, or `chat` without prompts
+             */
+            prompt_set?: string | null;
+            /**
+             * Prompts
+             * @description beside the set's
+             * @default []
+             */
+            prompts: components["schemas"]["PromptAsk"][];
+            /**
+             * Manner
+             * @description together: all models up at once. isolated: everything else is stopped, and one model after another is started, measured and stopped; afterwards the fleet is as it was
+             * @default together
+             * @enum {string}
+             */
+            manner: "together" | "isolated";
+            /**
+             * Turns
+             * @description in_turn: one request at a time. at_once: all models at the same time
+             * @default in_turn
+             * @enum {string}
+             */
+            turns: "in_turn" | "at_once";
+            /**
+             * Repetitions
+             * @default 3
+             */
+            repetitions: number;
+            /**
+             * Warm Ups
+             * @description requests to each model before those that are measured
+             * @default 1
+             */
+            warm_ups: number;
+            /**
+             * Temperature
+             * @default 0
+             */
+            temperature: number;
+            /**
+             * Seed
+             * @default 42
+             */
+            seed: number;
+            /**
+             * Max Tokens
+             * @description of every answer, in place of the prompts' own
+             */
+            max_tokens?: number | null;
+            /**
+             * Fixed Length
+             * @description every answer has exactly so many tokens
+             * @default false
+             */
+            fixed_length: boolean;
+            /**
+             * Reuse Prompt Cache
+             * @description let models reuse what they have read before; prompt speeds are of the rest then
+             * @default false
+             */
+            reuse_prompt_cache: boolean;
+            /**
+             * Judge
+             * @description a model that compares the answers in pairs, blind and in both orders
+             */
+            judge?: string | null;
+            /** Title */
+            title?: string | null;
+        };
+        /**
+         * BenchmarkBrief
+         * @description How far it is.
+         */
+        BenchmarkBrief: {
+            /** Id */
+            id: number;
+            /** Title */
+            title: string | null;
+            status: components["schemas"]["BenchmarkStatus"];
+            /** @description while it runs */
+            now: components["schemas"]["BenchmarkNow"] | null;
+            /** Models */
+            models: string[];
+            /**
+             * Prompts
+             * @description their names
+             */
+            prompts: string[];
+            /**
+             * Manner
+             * @enum {string}
+             */
+            manner: "together" | "isolated";
+            /**
+             * Turns
+             * @enum {string}
+             */
+            turns: "in_turn" | "at_once";
+            /** Repetitions */
+            repetitions: number;
+            /** Judge */
+            judge: string | null;
+            /**
+             * Total Requests
+             * @description those that are measured, and questions to the judge
+             */
+            total_requests: number;
+            /** Done Requests */
+            done_requests: number;
+            /** Failed Requests */
+            failed_requests: number;
+            /**
+             * Progress
+             * @description 0 to 1
+             */
+            progress: number;
+            /**
+             * Eta Seconds
+             * @description by the pace so far; null where that is not known
+             */
+            eta_seconds: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Began At */
+            began_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** @description why it failed or was interrupted */
+            error: components["schemas"]["LastError"] | null;
+        };
+        /**
+         * BenchmarkComparison
+         * @description Two benchmarks: models are the same by their names, prompts by what is asked.
+         */
+        BenchmarkComparison: {
+            a: components["schemas"]["BenchmarkBrief"];
+            b: components["schemas"]["BenchmarkBrief"];
+            /** Compared */
+            compared: components["schemas"]["ComparedOut"][];
+            /** Models Only In A */
+            models_only_in_a: string[];
+            /** Models Only In B */
+            models_only_in_b: string[];
+            /** Prompts Only In A */
+            prompts_only_in_a: string[];
+            /** Prompts Only In B */
+            prompts_only_in_b: string[];
+            /**
+             * Differences
+             * @description of the conditions, a and b
+             */
+            differences: string[];
+        };
+        /** BenchmarkDeleted */
+        BenchmarkDeleted: {
+            /** Message */
+            message: string;
+            /** Id */
+            id: number;
+        };
+        /** BenchmarkList */
+        BenchmarkList: {
+            /**
+             * Benchmarks
+             * @description newest first
+             */
+            benchmarks: components["schemas"]["BenchmarkBrief"][];
+            /**
+             * Next
+             * @description `before` of the next page; null where there is none
+             */
+            next: number | null;
+        };
+        /**
+         * BenchmarkNow
+         * @description What a running one does.
+         */
+        BenchmarkNow: {
+            stage: components["schemas"]["BenchmarkStage"];
+            /**
+             * Model
+             * @description that is loaded, warmed up or asked; null where it is all of them
+             */
+            model: string | null;
+            /** Prompt */
+            prompt: string | null;
+            /**
+             * Repetition
+             * @description from 1
+             */
+            repetition: number | null;
+        };
+        /**
+         * BenchmarkOut
+         * @description All of it.
+         */
+        BenchmarkOut: {
+            /** Id */
+            id: number;
+            /** Title */
+            title: string | null;
+            status: components["schemas"]["BenchmarkStatus"];
+            /** @description while it runs */
+            now: components["schemas"]["BenchmarkNow"] | null;
+            /** Models */
+            models: string[];
+            /**
+             * Prompts
+             * @description their names
+             */
+            prompts: string[];
+            /**
+             * Manner
+             * @enum {string}
+             */
+            manner: "together" | "isolated";
+            /**
+             * Turns
+             * @enum {string}
+             */
+            turns: "in_turn" | "at_once";
+            /** Repetitions */
+            repetitions: number;
+            /** Judge */
+            judge: string | null;
+            /**
+             * Total Requests
+             * @description those that are measured, and questions to the judge
+             */
+            total_requests: number;
+            /** Done Requests */
+            done_requests: number;
+            /** Failed Requests */
+            failed_requests: number;
+            /**
+             * Progress
+             * @description 0 to 1
+             */
+            progress: number;
+            /**
+             * Eta Seconds
+             * @description by the pace so far; null where that is not known
+             */
+            eta_seconds: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Began At */
+            began_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** @description why it failed or was interrupted */
+            error: components["schemas"]["LastError"] | null;
+            /** Temperature */
+            temperature: number;
+            /** Seed */
+            seed: number;
+            /** Warm Ups */
+            warm_ups: number;
+            /** Max Tokens */
+            max_tokens: number | null;
+            /** Fixed Length */
+            fixed_length: boolean;
+            /** Reuse Prompt Cache */
+            reuse_prompt_cache: boolean;
+            machine: components["schemas"]["MachineOut"];
+            /**
+             * Notes
+             * @description what was done so that the figures mean something, and what disturbed
+             */
+            notes: string[];
+            /** By Model */
+            by_model: components["schemas"]["ModelResult"][];
+            /** Results */
+            results: components["schemas"]["PromptResult"][];
+            judgement: components["schemas"]["JudgementOut"] | null;
+            /**
+             * Samples
+             * @description in the order in which they were measured
+             */
+            samples: components["schemas"]["SampleOut"][];
+        };
+        /**
+         * BenchmarkStage
+         * @description What a running one does.
+         * @enum {string}
+         */
+        BenchmarkStage: "preparing" | "loading" | "warming_up" | "measuring" | "judging" | "restoring";
+        /**
+         * BenchmarkStatus
+         * @description INTERRUPTED: the control plane ended while it ran.
+         * @enum {string}
+         */
+        BenchmarkStatus: "queued" | "running" | "done" | "failed" | "cancelled" | "interrupted";
         /** BucketOut */
         BucketOut: {
             /** Requests */
@@ -1409,6 +1870,49 @@ export interface components {
             /** Why */
             why: string;
         };
+        /** ComparedOut */
+        ComparedOut: {
+            /** Model */
+            model: string;
+            /**
+             * Prompt
+             * @description null: all prompts that both have
+             */
+            prompt: string | null;
+            ratios: components["schemas"]["RatiosOut"];
+        };
+        /**
+         * ComparisonOut
+         * @description The judge's word on two answers to a prompt.
+         */
+        ComparisonOut: {
+            /**
+             * Prompt
+             * @description its place in `results`, from 0
+             */
+            prompt: number;
+            /** One */
+            one: string;
+            /** Other */
+            other: string;
+            /** @description with `one` shown first */
+            forward: components["schemas"]["Preference"];
+            /** @description with `other` shown first */
+            backward: components["schemas"]["Preference"];
+            /** @description biased: the same place in both orders, which counts as a tie */
+            outcome: components["schemas"]["Decision"];
+            /**
+             * Reasons
+             * @description the judge's words, forward and backward
+             */
+            reasons: string[];
+        };
+        /**
+         * Decision
+         * @description Of both orders. BIASED: the same place both times.
+         * @enum {string}
+         */
+        Decision: "one" | "other" | "tie" | "biased" | "unclear";
         /** DeviceOut */
         DeviceOut: {
             /**
@@ -1851,6 +2355,8 @@ export interface components {
             folders: components["schemas"]["FolderList"];
             /** @description as it is now, twice a second while it goes on */
             download: components["schemas"]["DownloadOut"];
+            /** @description as it is now, at every step of it */
+            benchmark: components["schemas"]["BenchmarkBrief"];
             /** @description requests in flight and ended, at most ten times a second; no id */
             activity: components["schemas"]["ActivityEvent"];
             /** @description who waits, at most ten times a second; no id */
@@ -1903,6 +2409,22 @@ export interface components {
             output_per_second: number | null;
             /** Finish Reason */
             finish_reason: string | null;
+        };
+        /**
+         * FiguresOut
+         * @description Each null where nobody told. Speeds are in tokens per second, as the server measured them.
+         */
+        FiguresOut: {
+            /** @description from when the server was given the request */
+            first_token_seconds: components["schemas"]["SpreadOut"] | null;
+            prompt_per_second: components["schemas"]["SpreadOut"] | null;
+            output_per_second: components["schemas"]["SpreadOut"] | null;
+            /** @description from when the server was given the request */
+            total_seconds: components["schemas"]["SpreadOut"] | null;
+            prompt_tokens: components["schemas"]["SpreadOut"] | null;
+            output_tokens: components["schemas"]["SpreadOut"] | null;
+            /** @description of the whole machine during a request */
+            energy_joules: components["schemas"]["SpreadOut"] | null;
         };
         /**
          * FindingOut
@@ -1974,6 +2496,18 @@ export interface components {
              * @constant
              */
             status: "ok";
+        };
+        /** JudgementOut */
+        JudgementOut: {
+            /** Judge */
+            judge: string;
+            /** Comparisons */
+            comparisons: components["schemas"]["ComparisonOut"][];
+            /**
+             * First Place Share
+             * @description how often the first place was preferred where a place was; 0.5 shows no bias
+             */
+            first_place_share: number | null;
         };
         /**
          * Kind
@@ -2150,6 +2684,23 @@ export interface components {
             model_id: string;
             /** Lines */
             lines: string[];
+        };
+        /** MachineOut */
+        MachineOut: {
+            /** Engine */
+            engine: string | null;
+            /** Cpus */
+            cpus: number;
+            /**
+             * Memory Mb
+             * @description MB (10^6 bytes)
+             */
+            memory_mb: number;
+            /**
+             * Energy
+             * @description where joules come from; null where this machine does not tell
+             */
+            energy: string | null;
         };
         /** MemoryOut */
         MemoryOut: {
@@ -2339,6 +2890,54 @@ export interface components {
              * @description its server runs with choices that have changed since
              */
             restart_required: boolean;
+        };
+        /** ModelResult */
+        ModelResult: {
+            /**
+             * Model
+             * @description as it was asked for
+             */
+            model: string;
+            /**
+             * Model Id
+             * @description null for an upstream's
+             */
+            model_id: string | null;
+            /** Display Name */
+            display_name: string;
+            /** Quantization */
+            quantization: string | null;
+            /** Size B */
+            size_b: number | null;
+            /** File Size Mb */
+            file_size_mb: number | null;
+            /**
+             * Load Seconds
+             * @description of a start; null where it ran already, or is elsewhere
+             */
+            load_seconds: number | null;
+            /** Was Running */
+            was_running: boolean;
+            /**
+             * Memory Used Mb
+             * @description resident, at its highest, of all its servers
+             */
+            memory_used_mb: number | null;
+            /**
+             * Memory Private Mb
+             * @description what its end would have freed, at its highest
+             */
+            memory_private_mb: number | null;
+            /** Requests */
+            requests: number;
+            /** Failed */
+            failed: number;
+            /** @description of all prompts */
+            figures: components["schemas"]["FiguresOut"];
+            /** @description where there was a judge */
+            standing: components["schemas"]["StandingOut"] | null;
+            /** @description why it did not come up, or could not go on */
+            error: components["schemas"]["LastError"] | null;
         };
         /**
          * ModelSettings
@@ -2710,12 +3309,88 @@ export interface components {
             /** End */
             end: number;
         };
+        /**
+         * Preference
+         * @description By place. UNCLEAR: nothing could be read out of it, or it did not answer.
+         * @enum {string}
+         */
+        Preference: "first" | "second" | "tie" | "unclear";
         /** Problem */
         Problem: {
             /** Error */
             error: string;
             /** Detail */
             detail: string;
+        };
+        /**
+         * PromptAsk
+         * @description A prompt of one's own.
+         */
+        PromptAsk: {
+            /** Text */
+            text: string;
+            /**
+             * Name
+             * @description what it is called in the results; else its first words
+             */
+            name?: string | null;
+            /** System */
+            system?: string | null;
+            /**
+             * Max Tokens
+             * @description of the answer
+             * @default 256
+             */
+            max_tokens: number;
+            /**
+             * Fixed Length
+             * @description exactly so many tokens, whatever the model wants
+             * @default false
+             */
+            fixed_length: boolean;
+        };
+        /** PromptOut */
+        PromptOut: {
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
+            /** System */
+            system: string | null;
+            /** Max Tokens */
+            max_tokens: number;
+            /** Fixed Length */
+            fixed_length: boolean;
+        };
+        /**
+         * PromptResult
+         * @description A prompt, and the models' answers side by side.
+         */
+        PromptResult: {
+            prompt: components["schemas"]["PromptOut"];
+            /** Answers */
+            answers: components["schemas"]["AnswerOut"][];
+        };
+        /** PromptSetOut */
+        PromptSetOut: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Description */
+            description: string;
+            /** Prompts */
+            prompts: components["schemas"]["PromptOut"][];
+        };
+        /** PromptSets */
+        PromptSets: {
+            /** Sets */
+            sets: components["schemas"]["PromptSetOut"][];
+            /**
+             * Default
+             * @description taken where neither a set nor prompts are given
+             */
+            default: string;
         };
         /**
          * QueryAsk
@@ -3003,6 +3678,44 @@ export interface components {
             /** Members */
             members: components["schemas"]["Ranked"][];
         };
+        /**
+         * RatioOut
+         * @description b divided by a.
+         */
+        RatioOut: {
+            a: components["schemas"]["SpreadOut"];
+            b: components["schemas"]["SpreadOut"];
+            /**
+             * Ratio
+             * @description of the medians
+             */
+            ratio: number;
+            /**
+             * Low
+             * @description p10 of b by p90 of a
+             */
+            low: number;
+            /**
+             * High
+             * @description p90 of b by p10 of a
+             */
+            high: number;
+            /**
+             * Is Clear
+             * @description low and high are on the same side of 1
+             */
+            is_clear: boolean;
+        };
+        /**
+         * RatiosOut
+         * @description Each null where one of the two does not know it.
+         */
+        RatiosOut: {
+            first_token_seconds: components["schemas"]["RatioOut"] | null;
+            prompt_per_second: components["schemas"]["RatioOut"] | null;
+            output_per_second: components["schemas"]["RatioOut"] | null;
+            total_seconds: components["schemas"]["RatioOut"] | null;
+        };
         /** Readiness */
         Readiness: {
             /**
@@ -3125,6 +3838,58 @@ export interface components {
             error: string | null;
             /** Ended Seconds */
             ended_seconds: number;
+        };
+        /**
+         * SampleOut
+         * @description One measured request.
+         */
+        SampleOut: {
+            /** Model */
+            model: string;
+            /**
+             * Prompt
+             * @description its place in `results`, from 0
+             */
+            prompt: number;
+            /** Repetition */
+            repetition: number;
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /** First Token Seconds */
+            first_token_seconds: number | null;
+            /** Prompt Per Second */
+            prompt_per_second: number | null;
+            /** Output Per Second */
+            output_per_second: number | null;
+            /** Total Seconds */
+            total_seconds: number | null;
+            /** Prompt Tokens */
+            prompt_tokens: number | null;
+            /** Cached Tokens */
+            cached_tokens: number | null;
+            /** Output Tokens */
+            output_tokens: number | null;
+            /** Finish Reason */
+            finish_reason: string | null;
+            /** Memory Used Mb */
+            memory_used_mb: number | null;
+            /** Memory Private Mb */
+            memory_private_mb: number | null;
+            /** Energy Joules */
+            energy_joules: number | null;
+            /**
+             * Other Requests
+             * @description the most that servers here had meanwhile beside the benchmark's own; 0: undisturbed
+             */
+            other_requests: number;
+            /** Text */
+            text: string;
+            /** Thinking */
+            thinking: string;
+            error: components["schemas"]["LastError"] | null;
         };
         /**
          * ScanOut
@@ -3348,6 +4113,8 @@ export interface components {
             log_max_mb?: number | null;
             /** Activity Max */
             activity_max?: number | null;
+            /** Benchmarks Max */
+            benchmarks_max?: number | null;
             /** On Demand */
             on_demand?: boolean | null;
             /** Queue Max */
@@ -3401,6 +4168,11 @@ export interface components {
             system: components["schemas"]["SystemOut"];
             /** Downloads */
             downloads: components["schemas"]["DownloadOut"][];
+            /**
+             * Benchmarks
+             * @description those that run or wait
+             */
+            benchmarks: components["schemas"]["BenchmarkBrief"][];
         };
         /**
          * Spoken
@@ -3445,6 +4217,29 @@ export interface components {
             error?: string | null;
         };
         /**
+         * SpreadOut
+         * @description Of `count` values; a tenth is below p10, a tenth above p90.
+         */
+        SpreadOut: {
+            /** Count */
+            count: number;
+            /** Median */
+            median: number;
+            /** Minimum */
+            minimum: number;
+            /** Maximum */
+            maximum: number;
+            /** P10 */
+            p10: number;
+            /** P90 */
+            p90: number;
+            /**
+             * Relative
+             * @description from p10 to p90, as a share of the median
+             */
+            relative: number | null;
+        };
+        /**
          * Stage
          * @description How far a call is: in its line, sent to its server, or being answered.
          *
@@ -3452,6 +4247,25 @@ export interface components {
          * @enum {string}
          */
         Stage: "queued" | "loading" | "sent" | "answering";
+        /**
+         * StandingOut
+         * @description What the judge's word comes to for a model.
+         */
+        StandingOut: {
+            /** Wins */
+            wins: number;
+            /** Ties */
+            ties: number;
+            /** Losses */
+            losses: number;
+            /** Unclear */
+            unclear: number;
+            /**
+             * Score
+             * @description 1 for a win and 0.5 for a tie, of those that were decided
+             */
+            score: number | null;
+        };
         /**
          * StartAllAsk
          * @description Every enabled model; or those of a tier; or the given ones, enabled or not.
@@ -5037,6 +5851,569 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_prompts_api_benchmarks_prompts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptSets"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    compare_two_api_benchmarks_compare_get: {
+        parameters: {
+            query: {
+                /** @description a benchmark's id */
+                a: number;
+                /** @description a benchmark's id */
+                b: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkComparison"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_benchmarks_api_benchmarks_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description only older ones than this id */
+                before?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    begin_api_benchmarks_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BenchmarkAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkBrief"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    one_benchmark_api_benchmarks__benchmark_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                benchmark_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_api_benchmarks__benchmark_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                benchmark_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkDeleted"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_api_benchmarks__benchmark_id__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                benchmark_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkBrief"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_api_benchmarks__benchmark_id__export_get: {
+        parameters: {
+            query?: {
+                format?: "csv" | "json" | "markdown";
+            };
+            header?: never;
+            path: {
+                benchmark_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkOut"];
+                    "text/csv": string;
+                    "text/markdown": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from synapse_engine.api.wire.activity import ActivityEvent, QueueOut
 from synapse_engine.api.wire.base import Mb
+from synapse_engine.api.wire.benchmarks import BenchmarkBrief
 from synapse_engine.api.wire.downloads import DownloadOut
 from synapse_engine.api.wire.memory import DeviceOut
 from synapse_engine.api.wire.models import ModelOut, RegistryOut, SkippedFile
@@ -25,6 +26,7 @@ class Snapshot(BaseModel):
     servers: ServerList
     system: SystemOut
     downloads: list[DownloadOut]
+    benchmarks: list[BenchmarkBrief] = Field(description="those that run or wait")
 
 
 class ScanOut(BaseModel):
@@ -74,6 +76,7 @@ class Events(BaseModel):
     settings: SettingsOut = Field(description="they have been changed")
     folders: FolderList = Field(description="one was added, or removed")
     download: DownloadOut = Field(description="as it is now, twice a second while it goes on")
+    benchmark: BenchmarkBrief = Field(description="as it is now, at every step of it")
     activity: ActivityEvent = Field(
         description="requests in flight and ended, at most ten times a second; no id"
     )

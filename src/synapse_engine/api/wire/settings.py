@@ -51,6 +51,7 @@ class SettingsEdit(Ask):
     idle_stop_seconds: Seconds | None = None
     log_max_mb: Mb | None = None
     activity_max: Count | None = None
+    benchmarks_max: Count | None = None
     on_demand: bool | None = None
     queue_max: Count | None = None
     queue_seconds: Seconds | None = None
