@@ -274,7 +274,13 @@ it("says where it looked when there are no models", async () => {
 it("says that there is no engine, and what to do", async () => {
   plane.system = {
     ...plane.system,
-    engine: { found: false, path: null, version: null, problem: "Looked in: PATH" },
+    engine: {
+      found: false,
+      path: null,
+      version: null,
+      problem: "Looked in: PATH",
+      install: "brew install llama.cpp",
+    },
   };
   await open();
   const banner = await screen.findByRole("alert");

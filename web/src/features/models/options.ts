@@ -9,13 +9,44 @@ const NONE: OptionHelp = new Map();
 
 /** Ours, which no engine explains. */
 const OWN_OPTIONS: EngineOption[] = [
-  { name: "autostart", hint: "", help: "Started when the control plane starts." },
-  { name: "restart", hint: "always, on-failure, never", help: "Which ends are followed by another start." },
-  { name: "extra_args", hint: "words", help: "Passed to llama-server as they are, last." },
-  { name: "env", hint: "NAME=VALUE ...", help: "Added to the server's environment." },
-  { name: "devices", hint: "auto, cpu, or names", help: "Where it may run." },
-  { name: "pinned", hint: "", help: "Never stopped to make room for another." },
+  own("autostart", "switch", "Started when the control plane starts."),
+  own("pinned", "switch", "Never stopped to make room for another."),
+  own(
+    "keep_prompt_cache",
+    "switch",
+    "What it has worked out of prompts is kept on the disk when it stops by itself, and is there again when it comes up.",
+  ),
+  own(
+    "idle_stop_seconds",
+    "number",
+    "Stopped after so many seconds without a request, whoever started it; 0 is never.",
+    "seconds",
+  ),
+  own(
+    "replicas",
+    "number",
+    "How many servers of it share its requests. Each takes the memory of one.",
+    "1 to 64",
+  ),
+  {
+    ...own("restart", "choice", "Which ends are followed by another start."),
+    choices: ["always", "on-failure", "never"],
+    default: "on-failure",
+  },
+  own(
+    "devices",
+    "text",
+    "Which memory its layers may use: auto, cpu, or names of GPUs as the engine lists them.",
+    "auto, cpu, or names",
+  ),
+  own("env", "text", "Added to the server's environment.", "NAME=VALUE ..."),
+  own("extra_args", "text", "Passed to llama-server as they are, last.", "words"),
 ];
+
+function own(name: string, kind: EngineOption["kind"], help: string, hint = ""): EngineOption {
+  const initial = kind === "switch" ? "false" : null;
+  return { name, hint, help, kind, choices: [], default: initial, is_deprecated: false };
+}
 
 /** Every setting that a model may have on its engine, each with its explanation. */
 export function useOptionHelp(model: Model): OptionHelp {
