@@ -19,7 +19,8 @@ export function Toasts() {
       onFocus={() => setHeld(true)}
       onBlur={() => setHeld(false)}
     >
-      <div role="status" aria-relevant="additions">
+      {/* Its politeness is said aloud, because a dialog hides from screen readers all that does not say it. */}
+      <div role="status" aria-live="polite" aria-relevant="additions">
         {shown.map((toast) => (
           <ShownToast key={toast.id} toast={toast} held={held} />
         ))}

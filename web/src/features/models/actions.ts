@@ -173,7 +173,8 @@ export const enabling = (client: QueryClient) => ({
   onSettled: () => lookAgain(client),
 });
 
-function fail(model: Model, failure: unknown): void {
+/** Shown with the model, and said. */
+export function fail(model: Model, failure: unknown): void {
   const note = noteOf(failure);
   const cancelled = failure instanceof ApiError && failure.error === "Start cancelled";
   if (!cancelled) putNote(model.model_id, note);

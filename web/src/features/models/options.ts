@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { api, type EngineChoice, type EngineOption, type Model } from "../../lib/api";
 
 export type OptionHelp = ReadonlyMap<string, EngineOption>;
 
 // What an engine says of itself changes only when it is replaced on the disk.
 const STEADY = { staleTime: 5 * 60_000, retry: false };
-const NONE: OptionHelp = new Map();
+const NONE: EngineChoice[] = [];
 
 /** Ours, which no engine explains. */
 const OWN_OPTIONS: EngineOption[] = [
@@ -43,21 +44,48 @@ const OWN_OPTIONS: EngineOption[] = [
   own("extra_args", "text", "Passed to llama-server as they are, last.", "words"),
 ];
 
-function own(name: string, kind: EngineOption["kind"], help: string, hint = ""): EngineOption {
-  const initial = kind === "switch" ? "false" : null;
+function own(
+  name: string,
+  kind: EngineOption["kind"],
+  help: string,
+  hint = "",
+  initial = kind === "switch" ? "false" : null,
+): EngineOption {
   return { name, hint, help, kind, choices: [], default: initial, is_deprecated: false };
 }
 
-/** Every setting that a model may have on its engine, each with its explanation. */
+/** The names of ours. */
+export const OWN_NAMES: ReadonlySet<string> = new Set(["engine", ...OWN_OPTIONS.map(({ name }) => name)]);
+
+/** Which options most people look for, in this order; what an engine does not have is left out. */
+export const COMMON_NAMES = [
+  "ctx_size",
+  "parallel",
+  "cache_type_k",
+  "cache_type_v",
+  "n_gpu_layers",
+  "n_cpu_moe",
+  "flash_attn",
+  "cache_ram",
+  "threads",
+  "batch_size",
+  "ubatch_size",
+  "reasoning_budget",
+];
+
+/** Every setting that a model may have on its engine, each with its explanation. Ours are there without any. */
 export function useOptionHelp(model: Model): OptionHelp {
   const engine = typeof model.settings.engine === "string" ? model.settings.engine : null;
+  const engines = useEngines();
   const { data } = useQuery({
     queryKey: ["options", engine],
     queryFn: ({ signal }) => api.options(engine, signal),
-    select: byName,
     ...STEADY,
   });
-  return data ?? NONE;
+  return useMemo(() => {
+    const all = [...engineChoice(engines), ...OWN_OPTIONS, ...(data?.options ?? [])];
+    return new Map(all.map((option) => [option.name, option]));
+  }, [engines, data]);
 }
 
 /** The default engine and those that models may choose. */
@@ -67,9 +95,12 @@ export function useEngines(): EngineChoice[] {
     queryFn: ({ signal }) => api.engines(signal),
     ...STEADY,
   });
-  return data?.engines ?? [];
+  return data?.engines ?? NONE;
 }
 
-function byName({ options }: { options: EngineOption[] }): OptionHelp {
-  return new Map([...OWN_OPTIONS, ...options].map((option) => [option.name, option]));
+/** Where there is more than one. */
+function engineChoice(engines: EngineChoice[]): EngineOption[] {
+  const choices = engines.flatMap(({ name }) => name ?? []);
+  if (choices.length === 0) return [];
+  return [{ ...own("engine", "choice", "Which of several engines runs it; else the default one."), choices }];
 }
