@@ -37,12 +37,7 @@ export function EngineBanner({ system }: { system: System | undefined }) {
             LOOK AGAIN
           </Press>
         </p>
-        {problem && (
-          <details>
-            <summary>What was found</summary>
-            <p>{problem}</p>
-          </details>
-        )}
+        {problem && <p className="engine-problem">{problem}</p>}
       </div>
     </Banner>
   );

@@ -46,9 +46,7 @@ export function LiveCharts({ model, server }: { model: Model; server: Together |
         now={rateWords(latest(points, ({ output_per_second }) => output_per_second))}
         span={`${MINUTES} min`}
         buckets={points}
-        lines={[
-          { name: "tokens per second", tone: "calm", of: ({ output_per_second }) => output_per_second },
-        ]}
+        bars={[{ name: "tokens per second", tone: "calm", of: ({ output_per_second }) => output_per_second }]}
         words={rateWords}
       />
       <Chart

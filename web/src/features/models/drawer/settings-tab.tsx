@@ -12,6 +12,7 @@ import { Estimate } from "./estimate";
 import { type Edit, usePlan, useSettled } from "./plans";
 import { SaveBar } from "./save-bar";
 import { type FieldState, SettingField } from "./setting-field";
+import "../../../components/bar.css";
 import "./settings.css";
 
 /** Every setting with its default, its explanation and its cost. Nothing is changed before it is saved. */

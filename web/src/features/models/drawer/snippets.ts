@@ -157,7 +157,7 @@ function curl(title: string, { origin, needsKey }: Address, path: string, body: 
     `curl ${shellWord(`${origin}${path}`)}`,
     `-H "Content-Type: application/json"`,
     ...(needsKey ? [`-H "Authorization: Bearer ${KEY}"`] : []),
-    `-d ${shellWord(JSON.stringify(body))}`,
+    `-d ${shellWord(JSON.stringify(body, null, 2))}`,
   ];
   return { title, language: "sh", text: lines.join(" \\\n  ") };
 }

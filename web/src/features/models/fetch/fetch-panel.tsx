@@ -9,11 +9,11 @@ import { wire } from "./wire";
 import "../../../components/words.css";
 import "./fetch.css";
 
-/** Small and well known, from large to small in what they ask of a machine. */
+/** Small and well known; the smallest first, as it is here soonest. */
 const SUGGESTIONS: { repo: string; words: string }[] = [
-  { repo: "ggml-org/gemma-3-4b-it-GGUF", words: "4 B, sees pictures; wants 4 GB" },
-  { repo: "Qwen/Qwen2.5-1.5B-Instruct-GGUF", words: "1.5 B, quick; wants 2 GB" },
-  { repo: "Qwen/Qwen2.5-0.5B-Instruct-GGUF", words: "0.5 B, for any machine; wants 1 GB" },
+  { repo: "Qwen/Qwen2.5-0.5B-Instruct-GGUF", words: "0.5 B: for any machine" },
+  { repo: "Qwen/Qwen2.5-1.5B-Instruct-GGUF", words: "1.5 B: quick, and knows more" },
+  { repo: "ggml-org/gemma-3-4b-it-GGUF", words: "4 B: sees pictures" },
 ];
 
 interface PanelProps {
@@ -45,22 +45,24 @@ export function FetchPanel({ repo = "", onDone }: PanelProps) {
   }
   return (
     <div className="fetch">
-      <form className="fetch-form" onSubmit={submit}>
-        <input
-          aria-label="Repository on Hugging Face"
-          placeholder="org/repo, or a page's address"
-          autoComplete="off"
-          spellCheck={false}
-          value={typed}
-          onChange={(event) => setTyped(event.target.value)}
-        />
-        <button type="submit" className="button button-main" aria-disabled={typed.trim() === ""}>
-          LOOK
-        </button>
-      </form>
+      <div>
+        <form className="fetch-form" onSubmit={submit}>
+          <input
+            aria-label="Repository on Hugging Face"
+            placeholder="org/repo, or a page's address"
+            autoComplete="off"
+            spellCheck={false}
+            value={typed}
+            onChange={(event) => setTyped(event.target.value)}
+          />
+          <button type="submit" className="button button-main" aria-disabled={typed.trim() === ""}>
+            LOOK
+          </button>
+        </form>
+        <div role="status">{found.isFetching && <p className="quiet">Looking at {asked}…</p>}</div>
+        <div role="alert">{found.error && !found.isFetching && <Refusal failure={found.error} />}</div>
+      </div>
       {asked === "" && <Suggestions onPick={look} />}
-      <div role="status">{found.isFetching && <p className="quiet">Looking at {asked}…</p>}</div>
-      <div role="alert">{found.error && !found.isFetching && <Refusal failure={found.error} />}</div>
       {found.data && <Offers repository={found.data} downloads={downloads?.downloads ?? []} />}
       {downloads && <Downloads list={downloads} onDone={onDone} />}
     </div>

@@ -1,7 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Press } from "../../../components/press";
 import type { Registry } from "../../../lib/api";
-import { countWords } from "../../../lib/format";
 import { rescanning } from "../actions";
 import { FetchPanel } from "../fetch/fetch-panel";
 import { AddFolder } from "./add-folder";
@@ -29,12 +28,7 @@ export default function FirstRun({ registry }: { registry: Registry }) {
       </section>
       <section className="first-step" aria-label="Where it looked">
         <h3>Where it looked</h3>
-        <Looked />
-        {registry.skipped.length > 0 && (
-          <p className="quiet">
-            {countWords(registry.skipped.length, "file was", "files were")} no model; the reasons are below.
-          </p>
-        )}
+        <Looked skipped={registry.skipped} />
         <Press available={!rescan.isPending} onPress={() => rescan.mutate()}>
           LOOK AGAIN
         </Press>
