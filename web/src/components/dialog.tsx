@@ -34,10 +34,6 @@ export function Dialog({ open, onClose, title, shape = "dialog", beside, childre
             before.current = document.activeElement === document.body ? null : document.activeElement;
           }}
           onCloseAutoFocus={giveFocusBack}
-          onInteractOutside={(event) => {
-            // A message lies above; to press its undo is not to leave.
-            if (event.target instanceof Element && event.target.closest(".toasts")) event.preventDefault();
-          }}
         >
           <div className={shape === "palette" ? "unseen" : "dialog-head"}>
             <Radix.Title className="dialog-title">{title}</Radix.Title>

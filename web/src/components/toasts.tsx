@@ -14,6 +14,8 @@ export function Toasts() {
     <section
       className="toasts"
       aria-label="Messages"
+      // A message lies above dialogs: to press one is not to leave the dialog below.
+      onPointerDown={(event) => event.stopPropagation()}
       onPointerEnter={() => setHeld(true)}
       onPointerLeave={() => setHeld(false)}
       onFocus={() => setHeld(true)}

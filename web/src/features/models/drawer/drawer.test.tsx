@@ -28,6 +28,7 @@ const OPTIONS = [
 ];
 
 let plane: FakeControlPlane;
+let client: QueryClient;
 
 beforeEach(() => {
   plane = new FakeControlPlane([aModel()]);
@@ -64,7 +65,7 @@ function plan({ body }: Call): Response {
 }
 
 function open(tab: Tab) {
-  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   render(
     <QueryClientProvider client={client}>
       <Drawer modelId="qwen_7b_fast" tab={tab} />
@@ -105,6 +106,20 @@ it("takes a saved setting back, from the message or from the drawer's foot", asy
     { settings: { ctx_size: null } },
     { settings: { ctx_size: 4096 } },
   ]);
+});
+
+it("knows the way back of an edit whose outcome was told before its answer came", async () => {
+  plane.on(PATCH, async () => {
+    plane.change("qwen_7b_fast", { settings: { ctx_size: 4096 }, restart_required: true });
+    void client.invalidateQueries({ queryKey: ["fleet"] });
+    await screen.findByRole("button", { name: "RESTART NOW" });
+    return json(plane.registry.models[0]);
+  });
+  const user = open("settings");
+  await user.type(await field("ctx_size"), "4096");
+  await user.click(press("SAVE"));
+  await user.click(await screen.findByRole("button", { name: "UNDO" }));
+  await waitFor(() => expect(plane.asked(PATCH)[1]?.body).toEqual({ settings: { ctx_size: null } }));
 });
 
 it("chooses by a price tag, and discards", async () => {

@@ -60,7 +60,11 @@ export function SettingField({ option, state }: FieldProps) {
           {isDraft ? "Take back" : "Default"}
         </Press>
       </div>
-      <div role="alert">{problem && <p className="refusal">{problem}</p>}</div>
+      {problem && (
+        <p className="refusal" role="alert">
+          {problem}
+        </p>
+      )}
       <Costs option={option} text={text} state={state} />
       <p className="setting-help" id={`${ids}-help`}>
         {option.hint && <code>{option.hint}</code>} {option.help}
