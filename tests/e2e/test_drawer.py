@@ -79,6 +79,7 @@ def test_a_setting_is_priced_saved_and_taken_up_by_a_restart(page: Page, control
     expect(tag).to_contain_text("MB")
     tag.click()
     expect(drawer.get_by_label("Memory").first).to_contain_text("−")
+    expect(drawer).to_contain_text("size of the prompt context")
     expect(drawer).to_contain_text("with a context of 4k tokens")
     drawer.get_by_role("searchbox", name="Search the settings").fill("memory-map")
     drawer.get_by_role("checkbox", name=f"mmap of {NAME}").uncheck()
@@ -179,6 +180,8 @@ def test_the_code_works_as_it_is_copied(page: Page, control_plane: Serving) -> N
     curl = drawer.get_by_role("region", name="curl").locator("code").inner_text()
     ran = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(ran.stdout)["choices"][0]["message"]["content"]
+    page.keyboard.press("Escape")
+    press(page, f"Ask {NAME}")
     drawer.get_by_role("textbox", name=f"Question for {NAME}").fill(
         "What is the capital of France? Answer in one sentence."
     )
