@@ -54,10 +54,14 @@ it.each([
 });
 
 it("says whether it fits", () => {
-  expect(fitWords(aModel(), aPlan())).toBe("fits: 20 GB are free");
-  expect(fitWords(aModel(), aPlan({ evicts: ["a", "b"] }))).toBe("fits once a and b made room");
-  expect(fitWords(aModel(), aPlan({ fits: false, free_mb: 900 }))).toBe("does not fit: 900 MB are free");
-  expect(fitWords(aModel({ status: "running" }), aPlan())).toBe("runs now");
+  expect(fitWords(aModel(), aPlan(), false)).toBe("fits: 20 GB are free");
+  expect(fitWords(aModel(), aPlan({ evicts: ["a", "b"] }), false)).toBe("fits once a and b made room");
+  expect(fitWords(aModel(), aPlan({ fits: false, free_mb: 900 }), false)).toBe(
+    "does not fit: 900 MB are free",
+  );
+  const running = aModel({ status: "running" });
+  expect(fitWords(running, aPlan(), false)).toBe("runs now");
+  expect(fitWords(running, aPlan(), true)).toBe("once restarted");
 });
 
 it("offers contexts up to what the model was trained for", () => {

@@ -33,7 +33,7 @@ export function Estimate({ model, plan, before }: EstimateProps) {
         </strong>{" "}
         {before && <Change mb={totalMb - estimatedMb(before)} />}
         <span className="estimate-fit" data-fits={plan.fits}>
-          {fitWords(model, plan)}
+          {fitWords(model, plan, before !== undefined)}
         </span>
       </p>
       <div className="estimate-bar" aria-hidden="true">
@@ -68,9 +68,10 @@ function Change({ mb }: { mb: number }) {
   );
 }
 
-export function fitWords({ status }: Model, { fits, evicts, free_mb }: Plan): string {
+/** `isDraft`: it is a plan of what is not saved. */
+export function fitWords(model: Model, { fits, evicts, free_mb }: Plan, isDraft: boolean): string {
   if (!fits) return `does not fit: ${memoryWords(free_mb)} are free`;
-  if (status === "running") return "runs now";
+  if (model.status === "running") return isDraft || model.restart_required ? "once restarted" : "runs now";
   if (evicts.length > 0) return `fits once ${evicts.join(" and ")} made room`;
   return `fits: ${memoryWords(free_mb)} are free`;
 }

@@ -7,6 +7,7 @@ import { countWords, memoryWords, rateWords } from "../../../lib/format";
 import { retryMs } from "../../../lib/http";
 import { hearEvents } from "../../../lib/live";
 import type { Together } from "../../../lib/replicas";
+import { canStop } from "../../../lib/status";
 import { useStore } from "../../../lib/store";
 import { byStretch, memoryHistory, type Sample } from "../memory-history";
 
@@ -28,6 +29,8 @@ export function LiveCharts({ model, server }: { model: Model; server: Together |
   const points = pointsOf(summary, samples);
   const requests = points.reduce((sum, point) => sum + point.requests, 0);
   const busy = server?.active_requests ?? 0;
+  if (requests === 0 && samples.length === 0 && !canStop(model))
+    return <p className="quiet drawer-idle">Nothing was asked of it in the last {MINUTES} minutes.</p>;
   return (
     <section className="drawer-charts" aria-label="The last minutes">
       <Chart

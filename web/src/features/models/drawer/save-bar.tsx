@@ -33,7 +33,7 @@ export function SaveBar(props: SaveProps) {
     <div className="save-bar">
       <p className="save-words">
         <strong>{countWords(names.length, "change")}</strong>
-        {plan && before && ` · ~${memoryWords(estimatedMb(plan))}, ${fitWords(model, plan)}`}
+        {plan && before && ` · ~${memoryWords(estimatedMb(plan))}, ${fitWords(model, plan, true)}`}
       </p>
       <div role="alert">{refusal && refusal.name === null && <p className="refusal">{refusal.words}</p>}</div>
       <div className="save-buttons">

@@ -1,4 +1,6 @@
 import { Dialog } from "../../../components/dialog";
+import { AddFolder } from "../first-run/add-folder";
+import { Looked } from "../first-run/looked";
 import { FetchPanel } from "./fetch-panel";
 
 /** Models from Hugging Face, over the table. */
@@ -7,6 +9,11 @@ export default function FetchDialog({ repo, onClose }: { repo: string; onClose: 
     <Dialog open onClose={onClose} title="Fetch a model from Hugging Face" shape="drawer">
       <div className="fetch-dialog">
         <FetchPanel repo={repo} onDone={onClose} />
+        <section className="fetch-folders" aria-label="Folders">
+          <h3>Or show where models are</h3>
+          <AddFolder />
+          <Looked skipped={[]} />
+        </section>
       </div>
     </Dialog>
   );

@@ -2,6 +2,8 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type DragEvent, type FormEvent, useState } from "react";
 import { noteOf } from "../notes";
 import { adding, pathIn } from "./folders";
+import "../../../components/words.css";
+import "./folders.css";
 
 /** A folder by its path: typed, pasted, or dropped here. */
 export function AddFolder() {

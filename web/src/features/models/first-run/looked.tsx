@@ -3,6 +3,8 @@ import { Press } from "../../../components/press";
 import type { SkippedFile } from "../../../lib/api";
 import { countWords } from "../../../lib/format";
 import { removing, SOURCES, useFolders } from "./folders";
+import "../../../components/words.css";
+import "./folders.css";
 
 const MOST_FILES = 5;
 
