@@ -215,6 +215,9 @@ async def test_figures(plane: ControlPlane) -> None:
     assert (ours["prompt_tokens"], ours["output_tokens"], ours["output_per_second"]) == (14, 6, 40.25)
     assert 0 < ours["first_byte_seconds"] <= ours["first_byte_p95_seconds"]
     assert (nobody["model_id"], nobody["requests"], nobody["first_byte_seconds"]) == (None, 1, None)
+    of_one = (await plane.get(f"/api/activity/summary?minutes=10&model={model_id}")).json()
+    assert of_one["models"] == [ours]
+    assert sum(bucket["requests"] for bucket in of_one["buckets"]) == 2
 
 
 async def test_records_outlive_the_control_plane(tmp_path: Path, engine: Path, stage: Stage) -> None:

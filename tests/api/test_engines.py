@@ -28,7 +28,9 @@ async def test_engines_their_options_and_a_model_that_chooses_one(
         by_name = {option["name"]: option for option in options}
         assert by_name["ctx_size"]["hint"] == "N"
         assert "context" in by_name["ctx_size"]["help"]
-        assert not {"host", "port", "model", "api_key", "alias"} & by_name.keys()
+        assert (by_name["ctx_size"]["kind"], by_name["ctx_size"]["default"]) == ("number", "0")
+        assert by_name["flash_attn"]["choices"] == ["on", "off", "auto"]
+        assert not {"host", "port", "model", "api_key", "alias", "usage", "version"} & by_name.keys()
         of_other = (await plane.get("/api/engines/options?engine=other")).json()["options"]
         assert "only_here" in {option["name"] for option in of_other}
         assert (await plane.get("/api/engines/options?engine=gone")).status_code == 503

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.fakes.control_plane import ControlPlane, open_control_plane, write_model
 from tests.fakes.stage import Stage
+from tests.gguf_files import write_llama
 
 MODEL_FIELDS = set(
     "model_id display_name family version variant architecture size_b quantization tier tier_is_override kind"
@@ -56,7 +57,22 @@ async def test_the_registry(plane: ControlPlane) -> None:
     }
     (skipped,) = answer["skipped"]
     assert skipped["path"] == str(plane.path("broken.gguf")) and skipped["reason"]
-    assert (await plane.get(f"/api/models/{model_id}")).json() == model
+    one = (await plane.get(f"/api/models/{model_id}")).json()
+    assert {name: one[name] for name in model} == model
+
+
+async def test_one_model_with_what_its_header_says(plane: ControlPlane) -> None:
+    path = plane.path("Tiny-Llama-1B-F32.gguf")
+    write_llama(path)
+    await plane.post("/api/models/rescan")
+    one = (await plane.get("/api/models/tiny_llama_1b_fast")).json()
+    assert one["files"] == [str(path)]
+    assert one["parameter_count"] > 0 and one["weights_mb"] > 0
+    assert (one["projector"], one["draft"], one["adapters"], one["expert_weights_mb"]) == (None, None, [], 0)
+    shape = one["shape"]
+    assert (shape["layers"], shape["experts"], shape["is_recurrent"]) == (2, None, False)
+    assert shape["key_length"] * shape["heads"] == shape["embedding_length"]
+    assert shape["vocabulary_size"] > 0
 
 
 async def test_an_unknown_model(plane: ControlPlane) -> None:
@@ -101,7 +117,8 @@ async def test_every_field_can_be_chosen_and_put_back(plane: ControlPlane) -> No
         answer = response.json()
         assert response.status_code == 200, (edit, answer)
         assert {name: answer[name] for name in shown} == shown
-        assert (await plane.get(path)).json() == answer
+        one = (await plane.get(path)).json()
+        assert {name: one[name] for name in answer} == answer
     assert answer["settings"] == {"extra_args": ["--jinja"], "env": {"A": "b"}, "autostart": True}
 
 

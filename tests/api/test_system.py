@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
+import sys
 from pathlib import Path
 
 from tests.fakes.control_plane import ControlPlane, open_control_plane
 from tests.fakes.stage import Stage
 
 import synapse_engine
+from synapse_engine.launch.engine import install_command
 
 
 async def test_health(plane: ControlPlane) -> None:
@@ -20,6 +23,8 @@ async def test_system(plane: ControlPlane, engine: Path) -> None:
     answer = (await plane.get("/api/system")).json()
     assert answer["version"] == synapse_engine.__version__
     version = "0.0.9-fake (build 9, commit 1234567)"
+    install = answer["engine"].pop("install")
+    assert install == install_command(platform.system(), platform.machine(), sys.executable)
     assert answer["engine"] == {"found": True, "path": str(engine), "version": version, "problem": None}
     (ram,) = answer["devices"]
     assert (ram["name"], ram["kind"]) == ("RAM", "ram")

@@ -62,12 +62,15 @@ async def list_live(services: Wired) -> LiveActivity:
 
 @router.get("/activity/summary", responses=documented(500))
 async def summarize_activity(
-    services: Wired, minutes: Annotated[int, Query(ge=1, le=MONTH_MINUTES)] = 60
+    services: Wired,
+    minutes: Annotated[int, Query(ge=1, le=MONTH_MINUTES)] = 60,
+    model: Annotated[str | None, Query(description="only of this one; any of its names")] = None,
 ) -> ActivitySummary:
     """The last minutes in figures, by time and by model."""
+    model_id = model and _model_id(services, model)
 
     def work(connection: sqlite3.Connection) -> Summary:
-        return summarize(connection, minutes, time.time())
+        return summarize(connection, minutes, time.time(), model_id)
 
     summary = await services.recorder.store.run(work)
     models = sorted(summary.models.items(), key=lambda item: -item[1].requests)

@@ -11,6 +11,8 @@ from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.wire.system import EngineChoice, EngineList, EngineOption, EngineOptions
 from synapse_engine.errors import EngineNotFound
 from synapse_engine.launch.command import setting_options
+from synapse_engine.launch.engine import Flag
+from synapse_engine.launch.options import ENDS_AT_ONCE, option_form
 
 router = APIRouter(prefix="/api/engines", tags=["engines"])
 
@@ -30,9 +32,21 @@ async def options(
     found = await services.engines.current(engine)
     return EngineOptions(
         options=[
-            EngineOption(name=name, hint=flag.hint, help=flag.help)
-            for name, flag in setting_options(found).items()
+            _option(name, flag) for name, flag in setting_options(found).items() if name not in ENDS_AT_ONCE
         ]
+    )
+
+
+def _option(name: str, flag: Flag) -> EngineOption:
+    form = option_form(flag)
+    return EngineOption(
+        name=name,
+        hint=flag.hint,
+        help=flag.help,
+        kind=form.kind,
+        choices=list(form.choices),
+        default=form.default,
+        is_deprecated=form.is_deprecated,
     )
 
 

@@ -11,11 +11,12 @@ from fastapi import APIRouter, Response
 from synapse_engine.api.errors import documented
 from synapse_engine.api.rows import registry_json, with_models
 from synapse_engine.api.services import Services, Wired
-from synapse_engine.api.views import model_out, plan_out
+from synapse_engine.api.views import model_details, model_out, plan_out
 from synapse_engine.api.wire.memory import PlanAsk, PlanOut
 from synapse_engine.api.wire.models import (
     EnableAsk,
     Enabled,
+    ModelDetails,
     ModelEdit,
     ModelOut,
     ModelSettings,
@@ -102,9 +103,9 @@ async def plan_edited(services: Wired, model_id: str, ask: PlanAsk) -> PlanOut:
 
 
 @router.get("/{model_id:path}", responses=documented(404, 409))
-async def one_model(services: Wired, model_id: str) -> ModelOut:
-    """One model."""
-    return model_out(services, services.registry.resolve(model_id))
+async def one_model(services: Wired, model_id: str) -> ModelDetails:
+    """One model, with all that its files say."""
+    return model_details(services, services.registry.resolve(model_id))
 
 
 @router.patch("/{model_id:path}", responses=documented(404, 409, 507))

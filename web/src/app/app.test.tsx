@@ -223,34 +223,6 @@ it("sorts by a column and searches", async () => {
   await waitFor(() => expect(names()).toEqual([GEMMA]));
 });
 
-it("shows the refusal of a setting beside it and keeps what was typed", async () => {
-  plane.on("PATCH /api/models/qwen_7b_fast", () =>
-    refusal(422, "Unknown setting: ctx_sizee", "No such option."),
-  );
-  const user = await open();
-  await user.click(await button(`Settings ${QWEN}`));
-  const name = screen.getByRole("combobox", { name: `Setting name of ${QWEN}` });
-  await user.type(name, "--ctx-sizee");
-  await user.type(screen.getByRole("textbox", { name: `Setting value of ${QWEN}` }), "4096{Enter}");
-  await screen.findByText("No such option.");
-  expect(plane.asked("PATCH /api/models/qwen_7b_fast")[0]?.body).toEqual({ settings: { ctx_sizee: 4096 } });
-  expect((name as HTMLInputElement).value).toBe("--ctx-sizee");
-});
-
-it("asks a running model something", async () => {
-  plane.change("qwen_7b_fast", { status: "running" });
-  plane.on("POST /v1/chat/completions", () => json({ choices: [{ message: { content: "Four." } }] }));
-  const user = await open();
-  await user.click(await button(`Ask ${QWEN}`));
-  await user.type(screen.getByRole("textbox", { name: `Question for ${QWEN}` }), "2 + 2?{Enter}");
-  await screen.findByText("Four.");
-  expect(plane.asked("POST /v1/chat/completions")[0]?.body).toEqual({
-    model: "qwen_7b_fast",
-    messages: [{ role: "user", content: "2 + 2?" }],
-    stream: false,
-  });
-});
-
 it("enables all that fit", async () => {
   plane.change("qwen_7b_fast", { estimated_memory_mb: 90_000 });
   plane.on("POST /api/models/enable", () => json({ message: "Enabled 1 models", changed: 1, models: [] }));
@@ -262,23 +234,6 @@ it("enables all that fit", async () => {
     enabled: true,
     model_ids: ["gemma_3_4b_fast"],
   });
-});
-
-it("says where it looked when there are no models", async () => {
-  plane.registry = { ...plane.registry, models: [] };
-  await open();
-  await screen.findByText("No models found");
-  expect(screen.getAllByText("/models").length).toBeGreaterThan(0);
-});
-
-it("says that there is no engine, and what to do", async () => {
-  plane.system = {
-    ...plane.system,
-    engine: { found: false, path: null, version: null, problem: "Looked in: PATH" },
-  };
-  await open();
-  const banner = await screen.findByRole("alert");
-  expect(banner.textContent).toContain("pip install 'synapse-engine[engine]'");
 });
 
 it("says that the control plane is unreachable, keeps the rows, and recovers", async () => {

@@ -14,12 +14,15 @@ export function Toasts() {
     <section
       className="toasts"
       aria-label="Messages"
+      // A message lies above dialogs: to press one is not to leave the dialog below.
+      onPointerDown={(event) => event.stopPropagation()}
       onPointerEnter={() => setHeld(true)}
       onPointerLeave={() => setHeld(false)}
       onFocus={() => setHeld(true)}
       onBlur={() => setHeld(false)}
     >
-      <div role="status" aria-relevant="additions">
+      {/* Its politeness is said aloud, because a dialog hides from screen readers all that does not say it. */}
+      <div role="status" aria-live="polite" aria-relevant="additions">
         {shown.map((toast) => (
           <ShownToast key={toast.id} toast={toast} held={held} />
         ))}

@@ -64,6 +64,20 @@ export const api = {
     request<Enabled>("/api/models/enable", { method: "POST", body: { enabled, model_ids: modelIds } }),
   release: (modelId: string) =>
     request<Model>(`/api/models/${encodeURIComponent(modelId)}/release`, { method: "POST" }),
+  details: (modelId: string, signal?: AbortSignal) =>
+    request<Schemas["ModelDetails"]>(`/api/models/${encodeURIComponent(modelId)}`, { signal }),
+  summary: (modelId: string, minutes: number, signal?: AbortSignal) =>
+    request<Schemas["ActivitySummary"]>(
+      `/api/activity/summary?minutes=${minutes}&model=${encodeURIComponent(modelId)}`,
+      { signal },
+    ),
+  /** The plan of a start with settings that are not saved. */
+  planWith: (modelId: string, settings: Readonly<Record<string, unknown>>, signal?: AbortSignal) =>
+    request<Plan>(`/api/models/${encodeURIComponent(modelId)}/plan`, {
+      method: "POST",
+      body: { settings },
+      signal,
+    }),
   plan: (modelId: string, signal?: AbortSignal) =>
     request<Plan>(`/api/models/${encodeURIComponent(modelId)}/plan`, { signal }),
   rescan: () => request<Rescanned>("/api/models/rescan", { method: "POST" }),

@@ -81,7 +81,13 @@ export function aRegistry(models: Model[], of: Partial<Registry> = {}): Registry
 export function aSystem(of: Partial<System> = {}): System {
   return {
     version: "0.1.0",
-    engine: { found: true, path: "/usr/bin/llama-server", version: "b9000", problem: null },
+    engine: {
+      found: true,
+      path: "/usr/bin/llama-server",
+      version: "b9000",
+      problem: null,
+      install: "brew install llama.cpp",
+    },
     devices: [
       { name: "RAM", kind: "ram", total_mb: 32_000, limit_mb: 28_800, reserved_mb: 0, free_mb: 20_000 },
     ],

@@ -84,6 +84,39 @@ class ModelOut(BaseModel):
     restart_required: bool = Field(description="its server runs with choices that have changed since")
 
 
+class Shape(BaseModel):
+    """What the header says of how it is built; null where it says nothing. Of what differs from layer to
+    layer the largest.
+    """
+
+    layers: int | None
+    embedding_length: int | None
+    feed_forward_length: int | None
+    heads: int | None
+    kv_heads: int | None = Field(description="heads that are cached; fewer than heads share them")
+    key_length: int | None = Field(description="numbers that one head caches of a token, as its key")
+    value_length: int | None
+    sliding_window: int | None = Field(description="how far back most layers look, in tokens")
+    experts: int | None
+    experts_used: int | None = Field(description="of the experts, for one token")
+    vocabulary_size: int | None
+    is_recurrent: bool = Field(description="some layers keep a state of fixed size in place of a cache")
+
+
+class ModelDetails(ModelOut):
+    """A model with all that its files say."""
+
+    parameter_count: int | None = Field(description="exact; null where its tensors are not known")
+    files: list[str] = Field(description="every shard, the first is the one that is loaded")
+    projector: str | None = Field(description="the file (mmproj) that it sees or hears with")
+    draft: str | None = Field(description="the file that drafts for it")
+    adapters: list[str] = Field(description="LoRA files in its store")
+    names: list[str] = Field(description="what else its store calls it", examples=[["llama3.2:3b"]])
+    weights_mb: Mb
+    expert_weights_mb: Mb = Field(description="of the weights, those of experts, in MB")
+    shape: Shape
+
+
 class SkippedFile(BaseModel):
     path: str
     reason: str

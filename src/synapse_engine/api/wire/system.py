@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from synapse_engine.api.wire.base import PortRange
 from synapse_engine.api.wire.memory import DeviceOut
+from synapse_engine.launch.options import OptionKind
 
 
 class EngineOut(BaseModel):
@@ -15,6 +16,7 @@ class EngineOut(BaseModel):
     path: str | None
     version: str | None
     problem: str | None
+    install: str = Field(description="the command that installs one on this machine")
 
 
 class EngineChoice(BaseModel):
@@ -32,6 +34,13 @@ class EngineOption(BaseModel):
     name: str = Field(examples=["ctx_size"])
     hint: str = Field(description="what its value looks like; empty for true or false")
     help: str = Field(description="the engine's own words")
+    kind: OptionKind = Field(description="what it takes; a switch takes true or false")
+    choices: list[str] = Field(description="every value of a choice; empty for the others")
+    default: str | None = Field(
+        description="the engine's own, as it writes it; null where it does not say. What is passed where "
+        "nobody says anything may be another: see a plan's `settings`"
+    )
+    is_deprecated: bool
 
 
 class EngineList(BaseModel):

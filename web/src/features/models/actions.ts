@@ -58,9 +58,13 @@ export function useRelease(model: Model) {
 /** A choice about one model, with a way back. Its refusal is shown in the model's row, or `here`, by whoever asked. */
 export const editing = (client: QueryClient, model: Model, refusedWhere: "row" | "here" = "row") => ({
   mutationFn: (edit: ModelEdit) => api.edit(model.model_id, edit),
-  onMutate: () => clearNote(model.model_id),
-  onSuccess: ({ restart_required }: Model, edit: ModelEdit) => {
-    const run = () => mutateOnce(client, editing(client, model), wayBack(model, edit));
+  // The way back is known only now: what the edit changes may be told before its answer is here.
+  onMutate: (edit: ModelEdit) => {
+    clearNote(model.model_id);
+    return wayBack(model, edit);
+  },
+  onSuccess: ({ restart_required }: Model, edit: ModelEdit, back: ModelEdit) => {
+    const run = () => mutateOnce(client, editing(client, model), back);
     const rest = restart_required ? " It takes that up at its next start." : "";
     say(`${editWords(model, edit)}${rest}`, {
       name: `edit ${model.model_id}`,
@@ -173,7 +177,8 @@ export const enabling = (client: QueryClient) => ({
   onSettled: () => lookAgain(client),
 });
 
-function fail(model: Model, failure: unknown): void {
+/** Shown with the model, and said. */
+export function fail(model: Model, failure: unknown): void {
   const note = noteOf(failure);
   const cancelled = failure instanceof ApiError && failure.error === "Start cancelled";
   if (!cancelled) putNote(model.model_id, note);

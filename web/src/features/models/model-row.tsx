@@ -1,21 +1,17 @@
-import { memo, useId, useState } from "react";
+import { memo } from "react";
 import type { Model, Server } from "../../lib/api";
 import { contextWords, sizeWords } from "../../lib/format";
 import { isLaunchable } from "../../lib/status";
 import { useStore } from "../../lib/store";
 import { useChoice } from "./actions";
-import { AskBox } from "./ask-box";
 import { COLUMNS } from "./columns";
 import { Failure } from "./failure";
 import { MemoryWords } from "./memory-words";
 import { failureOf, notes } from "./notes";
-import { Panel } from "./panel";
 import { PortField } from "./port-field";
 import { RowActions } from "./row-actions";
 import { StatusWords } from "./status-words";
 import { TierSelect } from "./tier-select";
-
-export type Opened = "ask" | "settings" | null;
 
 interface RowProps {
   model: Model;
@@ -24,9 +20,6 @@ interface RowProps {
 
 /** One model: a line of the table, and below it whatever failed or was opened. On a phone, a card. */
 export const ModelRow = memo(function ModelRow({ model, server }: RowProps) {
-  const [wanted, setWanted] = useState<Opened>(null);
-  const opened = wanted === "ask" && model.status !== "running" ? null : wanted;
-  const panelId = useId();
   const answer = useStore(notes, (all) => all.answers[model.model_id]);
   const dismissedAt = useStore(notes, (all) => all.dismissed[model.model_id]);
   const failure = failureOf(model, answer, dismissedAt);
@@ -57,20 +50,13 @@ export const ModelRow = memo(function ModelRow({ model, server }: RowProps) {
           <PortField model={model} />
         </Fact>
         <td className="cell-actions">
-          <RowActions model={model} opened={opened} onOpen={setWanted} panelId={panelId} />
+          <RowActions model={model} />
         </td>
       </tr>
       {failure && (
         <tr className="model-below">
           <td colSpan={COLUMNS.length + 1}>
             <Failure model={model} failure={failure} />
-          </td>
-        </tr>
-      )}
-      {opened && (
-        <tr className="model-below" id={panelId}>
-          <td colSpan={COLUMNS.length + 1}>
-            {opened === "ask" ? <AskBox model={model} /> : <Panel model={model} />}
           </td>
         </tr>
       )}

@@ -6,6 +6,7 @@ import type { Fleet } from "../../lib/live";
 import { byModel } from "../../lib/replicas";
 import { useSystem } from "../../lib/system";
 import { useChangeAnnouncements } from "./changes";
+import { DetailsHost } from "./details-host";
 import { Devices } from "./devices";
 import { Empty } from "./empty";
 import { EngineBanner } from "./engine-banner";
@@ -30,6 +31,7 @@ export default function ModelsPage() {
       ))}
       <Devices devices={system.data?.devices ?? []} />
       {fleet.data && <Models fleet={fleet.data} system={system.data} />}
+      <DetailsHost />
       {fleet.isPending && <p className="looking">Asking the control plane…</p>}
     </>
   );

@@ -5,6 +5,8 @@ import type { Fleet } from "../../lib/live";
 import { mutateOnce } from "../../lib/mutate";
 import { canStart, canStop } from "../../lib/status";
 import { editing, enabling, rescanning, starting, startingAll, stopping, stoppingAll } from "./actions";
+import { openDetails } from "./details";
+import { openFetch } from "./fetch/opened";
 import { allThatFit, thatFit } from "./fits";
 
 /** What can be done to the models: to all of them, and to each. */
@@ -24,6 +26,7 @@ function forAll(client: QueryClient, models: Model[]): Action[] {
       hint: "that fit",
       run: () => mutateOnce(client, enabling(client), allThatFit(models, thatFit(models, devices))),
     },
+    { label: "FETCH A MODEL", hint: "download from Hugging Face", run: () => openFetch() },
     { label: "RE-SCAN HUB", run: () => mutateOnce(client, rescanning(client), undefined) },
   ];
 }
@@ -47,6 +50,11 @@ function forOne(client: QueryClient, model: Model): Action[] {
     label: `${enabled ? "Disable" : "Enable"} ${name}`,
     hint,
     run: () => mutateOnce(client, editing(client, model), { enabled: !enabled }),
+  });
+  actions.push({
+    label: `Details of ${name}`,
+    hint: `${hint} settings variants log snippets`,
+    run: () => openDetails(model.model_id),
   });
   return actions;
 }

@@ -2,21 +2,13 @@ import { Press } from "../../components/press";
 import type { Model } from "../../lib/api";
 import { canStart, canStop } from "../../lib/status";
 import { useStart, useStop } from "./actions";
-import type { Opened } from "./model-row";
-
-interface ActionsProps {
-  model: Model;
-  opened: Opened;
-  onOpen: (opened: Opened) => void;
-  panelId: string;
-}
+import { openDetails } from "./details";
 
 /** START and STOP side by side, so that neither moves under the finger when the status changes. */
-export function RowActions({ model, opened, onOpen, panelId }: ActionsProps) {
+export function RowActions({ model }: { model: Model }) {
   const start = useStart(model);
   const stop = useStop(model);
   const name = model.display_name;
-  const toggle = (what: Opened) => onOpen(opened === what ? null : what);
   return (
     <div className="row-actions">
       <div className="switch">
@@ -40,22 +32,20 @@ export function RowActions({ model, opened, onOpen, panelId }: ActionsProps) {
       <Press
         className="button-plain"
         aria-label={`Ask ${name}`}
-        aria-expanded={opened === "ask"}
-        aria-controls={panelId}
+        aria-haspopup="dialog"
         available={model.status === "running" && model.kind === "chat"}
-        onPress={() => toggle("ask")}
+        onPress={() => openDetails(model.model_id, "use")}
       >
         Ask
       </Press>
       <Press
         className="button-plain"
-        aria-label={`Settings ${name}`}
-        aria-expanded={opened === "settings"}
-        aria-controls={panelId}
+        aria-label={`Details ${name}`}
+        aria-haspopup="dialog"
         available
-        onPress={() => toggle("settings")}
+        onPress={() => openDetails(model.model_id)}
       >
-        Settings
+        Details
       </Press>
     </div>
   );

@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Press } from "../../components/press";
 import type { Model } from "../../lib/api";
 import { enabling, rescanning, startingAll, stoppingAll } from "./actions";
+import { FetchButton } from "./fetch";
 import { allThatFit } from "./fits";
 import "./toolbar.css";
 
@@ -35,6 +36,7 @@ export function Toolbar({ models, fitting }: { models: Model[]; fitting: Model[]
       <Press available={!rescan.isPending} onPress={() => rescan.mutate()}>
         RE-SCAN HUB
       </Press>
+      <FetchButton />
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { api, type ChatAnswer, type Model } from "../../lib/api";
-import { noteOf } from "./notes";
+import { api, type ChatAnswer, type Model } from "../../../lib/api";
+import { noteOf } from "../notes";
 import "./ask-box.css";
 
 /** One question to one running model. Leaving takes the question back. */
@@ -30,8 +30,6 @@ export function AskBox({ model }: { model: Model }) {
         placeholder={`Ask ${model.display_name} something`}
         value={question}
         onChange={(event) => setQuestion(event.target.value)}
-        // biome-ignore lint/a11y/noAutofocus: the person has just opened this box to type into it
-        autoFocus
       />
       {ask.isPending ? (
         <button type="button" className="button" onClick={() => leaving.current?.abort()}>

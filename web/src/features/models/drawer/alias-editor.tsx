@@ -1,7 +1,7 @@
 import { type FormEvent, useState } from "react";
-import type { Model } from "../../lib/api";
-import { useEdit } from "./actions";
-import { noteOf } from "./notes";
+import type { Model } from "../../../lib/api";
+import { useEdit } from "../actions";
+import { noteOf } from "../notes";
 
 /** Further names that requests may use, split at commas. */
 export function AliasEditor({ model }: { model: Model }) {
@@ -19,10 +19,10 @@ export function AliasEditor({ model }: { model: Model }) {
     edit.mutate({ aliases }, { onSuccess: () => setDraft(null) });
   }
   return (
-    <div className="settings">
+    <section className="drawer-part">
       <h3>Also called</h3>
-      <form className="setting" onSubmit={submit}>
-        <span className="setting-name">aliases</span>
+      <p className="quiet">Further names that requests may use in place of its id, split at commas.</p>
+      <form className="alias-form" onSubmit={submit}>
         <input
           aria-label={`Aliases of ${model.display_name}`}
           placeholder="gpt-4o, my-coder"
@@ -30,11 +30,10 @@ export function AliasEditor({ model }: { model: Model }) {
           onChange={(event) => setDraft(event.target.value)}
         />
         <button type="submit" className="button">
-          Set
+          SAVE
         </button>
-        <span />
       </form>
-      <div role="alert">{refusal && <p className="settings-refusal">{refusal.detail}</p>}</div>
-    </div>
+      <div role="alert">{refusal && <p className="refusal">{`${refusal.error}. ${refusal.detail}`}</p>}</div>
+    </section>
   );
 }

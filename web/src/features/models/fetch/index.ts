@@ -1,0 +1,2 @@
+export { FetchButton } from "./fetch-button";
+export { openFetch } from "./opened";
