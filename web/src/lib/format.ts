@@ -39,6 +39,11 @@ export function percentWords(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
+/** Tokens per second: `34.5 t/s`. */
+export function rateWords(perSecond: number): string {
+  return `${perSecond >= 100 ? Math.round(perSecond) : perSecond.toFixed(1)} t/s`;
+}
+
 export function countWords(count: number, singular: string, plural = `${singular}s`): string {
   return `${count} ${count === 1 ? singular : plural}`;
 }

@@ -2,8 +2,11 @@ import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-q
 import { useState } from "react";
 import { api, type Model, type ModelEdit } from "../../lib/api";
 import { ApiError } from "../../lib/http";
+import type { Fleet } from "../../lib/live";
 import { mutateOnce } from "../../lib/mutate";
+import { canStart, canStop } from "../../lib/status";
 import { say } from "../../lib/toasts";
+import { answered, begun, isWatched, refused, run } from "./fates";
 import { clearNote, noteOf, putNote } from "./notes";
 
 // Actions ask; what came of it is read from the registry again. None writes a status.
@@ -45,11 +48,21 @@ export function useStop(model: Model) {
   return useMutation(stopping(useQueryClient(), model));
 }
 
+/** What a key does to a model: stops it where it can be stopped, else starts it. */
+export function useSwitch(): (model: Model) => void {
+  const client = useQueryClient();
+  return (model) => {
+    if (canStop(model)) mutateOnce(client, stopping(client, model), undefined);
+    else if (canStart(model)) mutateOnce(client, starting(client, model), {});
+  };
+}
+
 /** Ends a hold: requests may start the model again. */
 export function useRelease(model: Model) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: () => api.release(model.model_id),
+    onSuccess: () => say(`Released ${model.display_name}: a request may start it again.`),
     onError: (failure: Error) => fail(model, failure),
     onSettled: () => lookAgain(client),
   });
@@ -113,16 +126,29 @@ export function useChoice<Key extends "enabled" | "tier" | "port">(
   return { shown: asked ? asked.value : known, choose };
 }
 
-/** Starts the given models, or all that are enabled. */
+/** Starts the given models, or all that are enabled. What becomes of each is shown as it happens. */
 export const startingAll = (client: QueryClient) => ({
   mutationKey: FLEET,
   mutationFn: (modelIds: string[] | undefined) => api.startAll(modelIds),
+  onMutate: (modelIds: string[] | undefined) => {
+    const models = client.getQueryData<Fleet>(FLEET)?.registry.models ?? [];
+    const wanted = new Set(modelIds);
+    const meant = models.filter((model) => (modelIds ? wanted.has(model.model_id) : model.enabled));
+    for (const { model_id } of meant) clearNote(model_id);
+    run.set((now) => begun(now, meant));
+  },
   onSuccess: (answer: Awaited<ReturnType<typeof api.startAll>>) => {
+    run.set((now) => answered(now, answer));
     for (const { model_id, error, detail } of answer.failed) putNote(model_id, { error, detail });
+    if (answer.total === 0) run.set(null);
+    else if (isWatched.get()) return;
     const hint = answer.total === 0 ? ". Tick the models that should start, or ENABLE ALL." : "";
     say(answer.message + hint, { tone: answer.failed.length > 0 ? "bad" : "calm", name: "start all" });
   },
-  onError: sayFailure,
+  onError: (failure: Error) => {
+    run.set((now) => refused(now, noteOf(failure).error));
+    sayFailure(failure);
+  },
   onSettled: () => lookAgain(client),
 });
 

@@ -1,39 +1,59 @@
-import { memo, useId, useState } from "react";
-import type { Model, Server } from "../../lib/api";
-import { contextWords, sizeWords } from "../../lib/format";
+import { type MouseEvent, memo, useId, useState } from "react";
+import type { Model } from "../../lib/api";
+import { contextWords, rateWords, sizeWords } from "../../lib/format";
+import type { Together } from "../../lib/replicas";
 import { isLaunchable } from "../../lib/status";
 import { useStore } from "../../lib/store";
 import { useChoice } from "./actions";
 import { AskBox } from "./ask-box";
 import { COLUMNS } from "./columns";
+import { detailed, openDetails } from "./details";
 import { Failure } from "./failure";
 import { MemoryWords } from "./memory-words";
 import { failureOf, notes } from "./notes";
+import { contextOf } from "./order";
 import { Panel } from "./panel";
 import { PortField } from "./port-field";
 import { RowActions } from "./row-actions";
+import { select, selection } from "./selection";
 import { StatusWords } from "./status-words";
 import { TierSelect } from "./tier-select";
 
-export type Opened = "ask" | "settings" | null;
-
 interface RowProps {
   model: Model;
-  server: Server | undefined;
+  /** Which row it is of all, from 0. */
+  index: number;
+  server: Together | undefined;
+  speed: number | undefined;
+  measure: (element: Element | null) => void;
 }
 
 /** One model: a line of the table, and below it whatever failed or was opened. On a phone, a card. */
-export const ModelRow = memo(function ModelRow({ model, server }: RowProps) {
-  const [wanted, setWanted] = useState<Opened>(null);
-  const opened = wanted === "ask" && model.status !== "running" ? null : wanted;
-  const panelId = useId();
-  const answer = useStore(notes, (all) => all.answers[model.model_id]);
-  const dismissedAt = useStore(notes, (all) => all.dismissed[model.model_id]);
+export const ModelRow = memo(function ModelRow({ model, index, server, speed, measure }: RowProps) {
+  const { model_id: modelId } = model;
+  const [isAsking, setIsAsking] = useState(false);
+  const isAsked = isAsking && model.status === "running";
+  const isOpen = useStore(detailed, (id) => id === modelId);
+  const isMarked = useStore(selection, ({ ids }) => ids.has(modelId));
+  const belowId = useId();
+  const answer = useStore(notes, (all) => all.answers[modelId]);
+  const dismissedAt = useStore(notes, (all) => all.dismissed[modelId]);
   const failure = failureOf(model, answer, dismissedAt);
+  const rowIndex = index + 2;
 
   return (
-    <tbody className="model" data-status={model.status} data-model={model.model_id}>
-      <tr className="model-line">
+    <tbody
+      ref={measure}
+      className="model"
+      data-index={index}
+      data-status={model.status}
+      data-model={modelId}
+      data-marked={isMarked}
+    >
+      <tr className="model-line" aria-rowindex={rowIndex}>
+        <td className="cell-mark">
+          <Mark model={model} isMarked={isMarked} />
+        </td>
         <td className="cell-enabled">
           <EnabledBox model={model} />
         </td>
@@ -41,7 +61,7 @@ export const ModelRow = memo(function ModelRow({ model, server }: RowProps) {
           <StatusWords model={model} server={server} />
         </td>
         <th scope="row" className="cell-name">
-          <Name model={model} />
+          <Name model={model} isOpen={isOpen} />
         </th>
         <Fact of="family">{model.family}</Fact>
         <Fact of="size">{sizeWords(model.size_b)}</Fact>
@@ -49,28 +69,36 @@ export const ModelRow = memo(function ModelRow({ model, server }: RowProps) {
         <Fact of="tier">
           <TierSelect model={model} />
         </Fact>
-        <Fact of="context">{contextWords(model.context_length)}</Fact>
+        <Fact of="context">{contextWords(contextOf(model))}</Fact>
         <Fact of="memory">
           <MemoryWords model={model} server={server} />
         </Fact>
+        <Fact of="speed">{speed === undefined ? "–" : rateWords(speed)}</Fact>
         <Fact of="port">
           <PortField model={model} />
         </Fact>
         <td className="cell-actions">
-          <RowActions model={model} opened={opened} onOpen={setWanted} panelId={panelId} />
+          <RowActions
+            model={model}
+            isAsked={isAsked}
+            onAsk={() => setIsAsking(!isAsking)}
+            isOpen={isOpen}
+            belowId={belowId}
+          />
         </td>
       </tr>
       {failure && (
-        <tr className="model-below">
-          <td colSpan={COLUMNS.length + 1}>
+        <tr className="model-below" aria-rowindex={rowIndex}>
+          <td colSpan={COLUMNS.length + 2}>
             <Failure model={model} failure={failure} />
           </td>
         </tr>
       )}
-      {opened && (
-        <tr className="model-below" id={panelId}>
-          <td colSpan={COLUMNS.length + 1}>
-            {opened === "ask" ? <AskBox model={model} /> : <Panel model={model} />}
+      {(isAsked || isOpen) && (
+        <tr className="model-below" id={belowId} aria-rowindex={rowIndex}>
+          <td colSpan={COLUMNS.length + 2}>
+            {isAsked && <AskBox model={model} />}
+            {isOpen && <Panel model={model} />}
           </td>
         </tr>
       )}
@@ -87,12 +115,29 @@ function Fact({ of, children }: { of: (typeof COLUMNS)[number]["id"]; children: 
   );
 }
 
+function Mark({ model, isMarked }: { model: Model; isMarked: boolean }) {
+  // Not `change`, which does not say whether Shift was held.
+  const onClick = (event: MouseEvent) => select(model.model_id, event.shiftKey);
+  return (
+    <label className="mark">
+      <input
+        type="checkbox"
+        aria-label={`Select ${model.display_name}`}
+        checked={isMarked}
+        onChange={() => undefined}
+        onClick={onClick}
+      />
+    </label>
+  );
+}
+
 function EnabledBox({ model }: { model: Model }) {
   const { shown, choose } = useChoice(model, "enabled", model.enabled);
   return (
     <label className="tick">
       <input
         type="checkbox"
+        className="toggle"
         aria-label={`Enabled ${model.display_name}`}
         checked={shown ?? false}
         onChange={(event) => choose(event.target.checked)}
@@ -104,12 +149,18 @@ function EnabledBox({ model }: { model: Model }) {
   );
 }
 
-function Name({ model }: { model: Model }) {
+function Name({ model, isOpen }: { model: Model; isOpen: boolean }) {
   return (
     <>
-      <span className="name" title={model.model_id}>
+      <button
+        type="button"
+        className="name"
+        title={model.model_id}
+        aria-expanded={isOpen}
+        onClick={() => openDetails(model.model_id)}
+      >
         {model.display_name}
-      </span>
+      </button>
       {isLaunchable(model) ? (
         <span className="name-note" title={model.file_path}>
           {[model.kind === "chat" ? null : model.kind, ...model.capabilities, model.repo ?? fileName(model)]

@@ -1,22 +1,24 @@
+import type { PointerEvent } from "react";
 import { Press } from "../../components/press";
 import type { Model } from "../../lib/api";
 import { canStart, canStop } from "../../lib/status";
 import { useStart, useStop } from "./actions";
-import type { Opened } from "./model-row";
+import { openDetails } from "./details";
+import { weighed } from "./weighed";
 
 interface ActionsProps {
   model: Model;
-  opened: Opened;
-  onOpen: (opened: Opened) => void;
-  panelId: string;
+  isAsked: boolean;
+  onAsk: () => void;
+  isOpen: boolean;
+  belowId: string;
 }
 
 /** START and STOP side by side, so that neither moves under the finger when the status changes. */
-export function RowActions({ model, opened, onOpen, panelId }: ActionsProps) {
+export function RowActions({ model, isAsked, onAsk, isOpen, belowId }: ActionsProps) {
   const start = useStart(model);
   const stop = useStop(model);
   const name = model.display_name;
-  const toggle = (what: Opened) => onOpen(opened === what ? null : what);
   return (
     <div className="row-actions">
       <div className="switch">
@@ -24,7 +26,8 @@ export function RowActions({ model, opened, onOpen, panelId }: ActionsProps) {
           className="switch-start"
           aria-label={`START ${name}`}
           available={canStart(model) && !start.isPending}
-          onPress={() => start.mutate()}
+          onPress={() => start.mutate({})}
+          {...weighing(model)}
         >
           START
         </Press>
@@ -40,23 +43,35 @@ export function RowActions({ model, opened, onOpen, panelId }: ActionsProps) {
       <Press
         className="button-plain"
         aria-label={`Ask ${name}`}
-        aria-expanded={opened === "ask"}
-        aria-controls={panelId}
+        aria-expanded={isAsked}
+        aria-controls={isAsked ? belowId : undefined}
         available={model.status === "running" && model.kind === "chat"}
-        onPress={() => toggle("ask")}
+        onPress={onAsk}
       >
         Ask
       </Press>
       <Press
         className="button-plain"
         aria-label={`Settings ${name}`}
-        aria-expanded={opened === "settings"}
-        aria-controls={panelId}
+        aria-expanded={isOpen}
+        aria-controls={isOpen ? belowId : undefined}
         available
-        onPress={() => toggle("settings")}
+        onPress={() => openDetails(model.model_id)}
       >
         Settings
       </Press>
     </div>
   );
+}
+
+/** While START is pointed at or has the focus, the memory bar shows what it would come to. */
+function weighing({ model_id }: Model) {
+  const begin = () => weighed.set(model_id);
+  const end = () => weighed.set((now) => (now === model_id ? null : now));
+  return {
+    onPointerEnter: (event: PointerEvent) => event.pointerType !== "touch" && begin(),
+    onPointerLeave: end,
+    onFocus: begin,
+    onBlur: end,
+  };
 }

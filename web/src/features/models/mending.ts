@@ -1,0 +1,47 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { Model, ModelEdit } from "../../lib/api";
+import { mutateOnce } from "../../lib/mutate";
+import { editing, rescanning, starting } from "./actions";
+import { openDetails } from "./details";
+import type { Remedy } from "./remedies";
+
+/** Does what a failure's buttons offer. */
+export function useRemedies(model: Model) {
+  const client = useQueryClient();
+  const start = useMutation(starting(client, model));
+  const rescan = useMutation(rescanning(client));
+  const edit = useMutation(editing(client, model));
+
+  /** With another choice, and then once more. */
+  function startWith(change: ModelEdit): void {
+    edit.mutate(change, { onSuccess: () => mutateOnce(client, starting(client, model), {}) });
+  }
+  function mend(remedy: Remedy): void {
+    switch (remedy.does) {
+      case "retry":
+        start.mutate({});
+        break;
+      case "force":
+        start.mutate({ force: true });
+        break;
+      case "smaller":
+        startWith({ settings: { ctx_size: remedy.contextTokens } });
+        break;
+      case "port":
+        if (model.port_is_pinned) startWith({ port: null });
+        else focusPort(model);
+        break;
+      case "settings":
+        openDetails(model.model_id);
+        break;
+      case "rescan":
+        rescan.mutate();
+        break;
+    }
+  }
+  return { mend, isBusy: start.isPending || rescan.isPending || edit.isPending };
+}
+
+function focusPort({ model_id }: Model): void {
+  document.querySelector<HTMLElement>(`[data-model="${CSS.escape(model_id)}"] .port`)?.focus();
+}
