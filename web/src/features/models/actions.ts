@@ -152,15 +152,20 @@ export const startingAll = (client: QueryClient) => ({
   onSettled: () => lookAgain(client),
 });
 
-export const stoppingAll = (client: QueryClient, running: string[]) => ({
+/** Stops every server, with a way back: those are started again that ran when it was asked. */
+export const stoppingAll = (client: QueryClient) => ({
   mutationKey: FLEET,
-  mutationFn: api.stopAll,
-  onSuccess: (answer: Awaited<ReturnType<typeof api.stopAll>>) => {
+  mutationFn: () => api.stopAll(),
+  onMutate: () => {
+    const models = client.getQueryData<Fleet>(FLEET)?.registry.models ?? [];
+    return models.filter(({ status }) => status === "running").map(({ model_id }) => model_id);
+  },
+  onSuccess: (answer: Awaited<ReturnType<typeof api.stopAll>>, _: unknown, ran: string[]) => {
     for (const { model_id, error, detail } of answer.failed) putNote(model_id, { error, detail });
-    const run = () => mutateOnce(client, startingAll(client), running);
+    const run = () => mutateOnce(client, startingAll(client), ran);
     say(answer.message, {
       tone: answer.failed.length > 0 ? "bad" : "calm",
-      ...(running.length > 0 ? { undo: { label: "START them again", run } } : {}),
+      ...(ran.length > 0 ? { undo: { label: "START them again", run } } : {}),
     });
   },
   onError: sayFailure,

@@ -82,8 +82,8 @@ export function FilterBar({ models, total, shown, view, onChange, field }: Filte
       <OrderSelect order={order} onChange={onChange} />
       <span className="filter-count">
         <span role="status">
-          {isNarrowed ? `${words(shown)} of ${words(total)}` : words(total)}
-          <span className="unseen"> models shown</span>
+          {isNarrowed && `${words(shown)} of `}
+          {words(total)} {total === 1 ? "model" : "models"}
         </span>
         {isNarrowed && (
           <button type="button" className="button button-plain" onClick={clear}>

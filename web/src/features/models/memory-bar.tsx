@@ -59,7 +59,9 @@ function DeviceBar({ device, servers, neededMb, tone }: DeviceProps) {
       <span className="unseen">{full}</span>
       <span className="device-line" aria-hidden="true">
         <span className="device-name">{deviceName(device)}</span>
-        <span className="device-held">{memoryWords(shares.usedMb + shares.promisedMb)} in servers</span>
+        <Share of="used" sizeMb={shares.usedMb} words="servers" />
+        {shares.promisedMb >= 1 && <Share of="promised" sizeMb={shares.promisedMb} words="reserved" />}
+        <Share of="other" sizeMb={shares.otherMb} words="other" />
         <span className="device-free">
           {memoryWords(device.free_mb)} free
           <span className="device-total"> of {memoryWords(device.total_mb)}</span>
@@ -80,5 +82,13 @@ function DeviceBar({ device, servers, neededMb, tone }: DeviceProps) {
         )}
       </svg>
     </li>
+  );
+}
+
+function Share({ of, sizeMb, words }: { of: "used" | "promised" | "other"; sizeMb: number; words: string }) {
+  return (
+    <span className="device-share" data-of={of}>
+      {memoryWords(sizeMb)} {words}
+    </span>
   );
 }

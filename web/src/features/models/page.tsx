@@ -5,26 +5,26 @@ import { useFleet } from "../../lib/fleet";
 import { useKeys } from "../../lib/keys";
 import type { Fleet } from "../../lib/live";
 import { byModel } from "../../lib/replicas";
-import { useStore } from "../../lib/store";
 import { useSystem } from "../../lib/system";
 import { useChangeAnnouncements } from "./changes";
 import { Empty } from "./empty";
 import { EngineBanner } from "./engine-banner";
 import { Fates } from "./fates-panel";
 import { FilterBar } from "./filter-bar";
-import { NO_FILTERS, passing } from "./filters";
+import { isFiltered, NO_FILTERS, passing } from "./filters";
 import { thatFit } from "./fits";
 import { found } from "./found";
 import { MemoryBar } from "./memory-bar";
 import { ModelTable } from "./model-table";
 import { ordered } from "./order";
-import { selection, shownIds } from "./selection";
+import { shownIds } from "./selection";
 import { SelectionBar } from "./selection-bar";
 import { Skipped } from "./skipped";
 import { useSpeeds } from "./speeds";
 import { useSteady } from "./steady";
 import { Toolbar } from "./toolbar";
 import { useView } from "./use-view";
+import "./dock.css";
 
 export default function ModelsPage() {
   const system = useSystem();
@@ -62,13 +62,12 @@ function Models({ fleet: { registry, list }, system }: ModelsProps) {
   return (
     <>
       <Toolbar models={models} fitting={fitting} />
-      {models.length === 0 ? (
-        <Empty registry={registry} />
-      ) : (
-        <Listed models={models} servers={servers} devices={devices} />
-      )}
+      {models.length === 0 ? <Empty registry={registry} /> : <Listed models={models} servers={servers} />}
       <Skipped registry={registry} />
-      <Fates models={models} servers={servers} />
+      <div className="dock">
+        <Fates models={models} servers={servers} />
+        <SelectionBar models={models} devices={devices} />
+      </div>
     </>
   );
 }
@@ -76,11 +75,10 @@ function Models({ fleet: { registry, list }, system }: ModelsProps) {
 interface ListedProps {
   models: Fleet["registry"]["models"];
   servers: ReturnType<typeof byModel>;
-  devices: System["devices"];
 }
 
 /** The models that are asked for, in the order that is asked for. */
-function Listed({ models, servers, devices }: ListedProps) {
+function Listed({ models, servers }: ListedProps) {
   const [view, change] = useView();
   const speeds = useSpeeds();
   const field = useRef<HTMLInputElement>(null);
@@ -98,9 +96,6 @@ function Listed({ models, servers, devices }: ListedProps) {
   const { rows, hold } = useSteady(wanted, models, question);
   useEffect(() => shownIds.set(rows.map(({ model_id }) => model_id)), [rows]);
 
-  const { ids } = useStore(selection);
-  const chosen = useMemo(() => models.filter(({ model_id }) => ids.has(model_id)), [models, ids]);
-  const shown = rows.filter(({ model_id }) => ids.has(model_id)).length;
   const clear = () => change({ search: "", filters: NO_FILTERS });
   return (
     <>
@@ -120,16 +115,25 @@ function Listed({ models, servers, devices }: ListedProps) {
         onOrder={(next) => change({ order: next })}
         onHold={hold}
       />
-      {rows.length === 0 && <NoMatch search={search} onClear={clear} />}
-      {chosen.length > 0 && <SelectionBar chosen={chosen} hidden={chosen.length - shown} devices={devices} />}
+      {rows.length === 0 && <NoMatch search={search} isFiltered={isFiltered(filters)} onClear={clear} />}
     </>
   );
 }
 
-function NoMatch({ search, onClear }: { search: string; onClear: () => void }) {
+interface NoMatchProps {
+  search: string;
+  isFiltered: boolean;
+  onClear: () => void;
+}
+
+function NoMatch({ search, isFiltered: alsoFiltered, onClear }: NoMatchProps) {
+  const what = search ? `No model matches “${search}”` : "No model passes the filters";
   return (
     <div className="looking">
-      <p>{search ? `No model matches “${search}” and the filters.` : "No model passes the filters."}</p>
+      <p>
+        {what}
+        {search && alsoFiltered ? " and the filters." : "."}
+      </p>
       <p>
         <button type="button" className="button" onClick={onClear}>
           Show all models

@@ -1,29 +1,23 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { Press } from "../../components/press";
 import type { Device, Model, Tier } from "../../lib/api";
 import { memoryWords } from "../../lib/format";
 import { canStart, canStop } from "../../lib/status";
+import { useStore } from "../../lib/store";
 import { enabling, startingAll } from "./actions";
 import { stoppingSome, tiering } from "./bulk";
 import { VALUES } from "./filters";
-import { selectNothing, selectShown, weightOf } from "./selection";
+import { selection, selectNothing, selectShown, shownIds, weightOf } from "./selection";
 import "./selection-bar.css";
 
-interface SelectionProps {
-  chosen: Model[];
-  /** How many of them the table does not show. */
-  hidden: number;
-  devices: Device[];
-}
-
-/** What can be done to all that are marked, and what that would take. Over the page, so that nothing moves for it. */
-export function SelectionBar({ chosen, hidden, devices }: SelectionProps) {
-  const client = useQueryClient();
-  const start = useMutation(startingAll(client));
-  const stop = useMutation(stoppingSome(client));
-  const enable = useMutation(enabling(client));
-  const tier = useMutation(tiering(client));
-  const starts = chosen.filter(canStart);
+/** What can be done to all that are marked. Over the page, so that nothing moves for it. */
+export function SelectionBar({ models, devices }: { models: Model[]; devices: Device[] }) {
+  const { ids } = useStore(selection);
+  const shown = useStore(shownIds);
+  const chosen = useMemo(() => models.filter(({ model_id }) => ids.has(model_id)), [models, ids]);
+  if (chosen.length === 0) return null;
+  const hidden = chosen.length - shown.filter((modelId) => ids.has(modelId)).length;
   return (
     <section className="selection" aria-label="Selected models">
       <p className="selection-words">
@@ -31,50 +25,62 @@ export function SelectionBar({ chosen, hidden, devices }: SelectionProps) {
         {hidden > 0 && <span> ({hidden.toLocaleString("en")} not shown)</span>}
         <Weight chosen={chosen} devices={devices} />
       </p>
-      <div className="selection-actions">
-        <Press
-          className="button-main"
-          aria-label="START selected"
-          available={starts.length > 0 && !start.isPending}
-          onPress={() => start.mutate(starts.map(({ model_id }) => model_id))}
-        >
-          START
-        </Press>
-        <Press
-          aria-label="STOP selected"
-          available={chosen.some(canStop) && !stop.isPending}
-          onPress={() => stop.mutate(chosen)}
-        >
-          STOP
-        </Press>
-        <Press
-          aria-label="Enable selected"
-          available={chosen.some(({ enabled }) => !enabled) && !enable.isPending}
-          onPress={() => enable.mutate({ enabled: true, models: chosen })}
-        >
-          Enable
-        </Press>
-        <Press
-          aria-label="Disable selected"
-          available={chosen.some(({ enabled }) => enabled) && !enable.isPending}
-          onPress={() => enable.mutate({ enabled: false, models: chosen })}
-        >
-          Disable
-        </Press>
-        <TierChoice
-          isBusy={tier.isPending}
-          onPick={(value) =>
-            tier.mutate({ models: chosen, tierOf: () => value, words: value?.toUpperCase() ?? "automatic" })
-          }
-        />
-        <Press className="button-plain" available onPress={selectShown}>
-          All shown
-        </Press>
-        <Press className="button-plain" aria-label="Select nothing" available onPress={selectNothing}>
-          None
-        </Press>
-      </div>
+      <Actions chosen={chosen} />
     </section>
+  );
+}
+
+function Actions({ chosen }: { chosen: Model[] }) {
+  const client = useQueryClient();
+  const start = useMutation(startingAll(client));
+  const stop = useMutation(stoppingSome(client));
+  const enable = useMutation(enabling(client));
+  const tier = useMutation(tiering(client));
+  const starts = chosen.filter(canStart);
+  return (
+    <div className="selection-actions">
+      <Press
+        className="button-main"
+        aria-label="START selected"
+        available={starts.length > 0 && !start.isPending}
+        onPress={() => start.mutate(starts.map(({ model_id }) => model_id))}
+      >
+        START
+      </Press>
+      <Press
+        aria-label="STOP selected"
+        available={chosen.some(canStop) && !stop.isPending}
+        onPress={() => stop.mutate(chosen)}
+      >
+        STOP
+      </Press>
+      <Press
+        aria-label="Enable selected"
+        available={chosen.some(({ enabled }) => !enabled) && !enable.isPending}
+        onPress={() => enable.mutate({ enabled: true, models: chosen })}
+      >
+        Enable
+      </Press>
+      <Press
+        aria-label="Disable selected"
+        available={chosen.some(({ enabled }) => enabled) && !enable.isPending}
+        onPress={() => enable.mutate({ enabled: false, models: chosen })}
+      >
+        Disable
+      </Press>
+      <TierChoice
+        isBusy={tier.isPending}
+        onPick={(value) =>
+          tier.mutate({ models: chosen, tierOf: () => value, words: value?.toUpperCase() ?? "automatic" })
+        }
+      />
+      <Press className="button-plain" available onPress={selectShown}>
+        All shown
+      </Press>
+      <Press className="button-plain" aria-label="Select nothing" available onPress={selectNothing}>
+        None
+      </Press>
+    </div>
   );
 }
 

@@ -3,7 +3,7 @@ import { type RefObject, useCallback, useLayoutEffect, useMemo, useState, useSyn
 import type { Model } from "../../lib/api";
 
 const ROW_PX = 53;
-const CARD_PX = 250;
+const CARD_PX = 262;
 const CARD_GAP_PX = 10;
 // So many are built beyond the screen, either way: enough for what a wheel or a flung finger does in a frame.
 const BEYOND = 12;
