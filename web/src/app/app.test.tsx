@@ -2,6 +2,8 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, render, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { detailed } from "../features/models/details";
+import { run } from "../features/models/fates";
 import { notes } from "../features/models/notes";
 import { keyWanted } from "../lib/key";
 import { isLive } from "../lib/live";
@@ -32,6 +34,8 @@ afterEach(() => {
   client.clear();
   sessionStorage.clear();
   localStorage.clear();
+  detailed.set(null);
+  run.set(null);
   notes.set({ answers: {}, dismissed: {} });
   toasts.set([]);
   location.hash = "";

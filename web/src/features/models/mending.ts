@@ -10,11 +10,15 @@ export function useRemedies(model: Model) {
   const client = useQueryClient();
   const start = useMutation(starting(client, model));
   const rescan = useMutation(rescanning(client));
-  const edit = useMutation(editing(client, model));
 
-  /** With another choice, and then once more. */
+  /** With another choice, and then once more; whether or not the failure is shown by then. */
   function startWith(change: ModelEdit): void {
-    edit.mutate(change, { onSuccess: () => mutateOnce(client, starting(client, model), {}) });
+    const edit = editing(client, model);
+    const onSuccess = (edited: Model) => {
+      edit.onSuccess(edited, change);
+      mutateOnce(client, starting(client, model), {});
+    };
+    mutateOnce(client, { ...edit, onSuccess }, change);
   }
   function mend(remedy: Remedy): void {
     switch (remedy.does) {
@@ -39,7 +43,7 @@ export function useRemedies(model: Model) {
         break;
     }
   }
-  return { mend, isBusy: start.isPending || rescan.isPending || edit.isPending };
+  return { mend, isBusy: start.isPending || rescan.isPending };
 }
 
 function focusPort({ model_id }: Model): void {

@@ -31,7 +31,10 @@ const USUAL_CONTEXT = 32_768;
 const CASES: [Case, RegExp][] = [
   ["no room", /^Not enough memory/],
   ["ran out of memory", /out of memory|because memory ran out/i],
-  ["port", /^Port \d+ is pinned|^Not a port|Port \d+ already in use|No free port|port was taken/m],
+  [
+    "port",
+    /^Port \d+ is pinned|^Port out of range|^Not a port|Port \d+ already in use|No free port|port was taken/m,
+  ],
   ["setting", /does not know the argument|does not accept the value|^Unknown setting|Reserved setting/im],
   ["file gone", /^Model file not found|a file that it needs is not there/im],
   ["file broken", /cut short or corrupted|is not a GGUF/i],
