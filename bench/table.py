@@ -11,9 +11,9 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from tests.e2e.watching import FIRST_ROWS, WATCH_TYPING, leap, scroll_by_wheel
 from tests.fakes.stage import write_engine
 
 from bench.control_plane import control_plane
@@ -25,65 +25,6 @@ WORDS = ("model-1", "99 gguf", "stopped fast")
 WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
 FIRST_ROWS_BUDGET_MS = 1000
 TYPING_BUDGET_MS = 50
-
-# Milliseconds from the beginning of the navigation to the frame with the first row.
-FIRST_ROWS = """
-const painted = (then) => requestAnimationFrame(() => {
-  const channel = new MessageChannel();
-  channel.port1.onmessage = () => then(performance.now());
-  channel.port2.postMessage(0);
-});
-window.painted = painted;
-window.firstRows = new Promise((resolve) => {
-  const observer = new MutationObserver(() => {
-    if (!document.querySelector("tbody[data-model]")) return;
-    observer.disconnect();
-    painted(resolve);
-  });
-  observer.observe(document, { childList: true, subtree: true });
-});
-"""
-
-# Of each letter: until the next frame, which shows the letter, and until the frame that shows the rows it leaves.
-WATCH_TYPING = """() => {
-  window.letters = [];
-  window.rows = [];
-  const field = document.querySelector("input[type=search]");
-  let began = null;
-  field.addEventListener("keydown", (event) => {
-    began = event.timeStamp;
-    const from = began;
-    painted((at) => window.letters.push(at - from));
-  }, true);
-  let told = document.querySelector(".filter-count").textContent;
-  new MutationObserver(() => {
-    const now = document.querySelector(".filter-count").textContent;
-    if (began === null || now === told) return;
-    told = now;
-    const from = began;
-    painted((at) => window.rows.push(at - from));
-  }).observe(document.querySelector("main"), { childList: true, subtree: true, characterData: true });
-}"""
-
-# Every frame while it scrolls: how long after the one before, and how much of the table's place has no row.
-WATCH_SCROLLING = """() => {
-  window.frames = [];
-  window.scrolling = true;
-  let before = null;
-  const look = (now) => {
-    const head = document.querySelector(".models thead").getBoundingClientRect().bottom;
-    const from = Math.max(head, document.querySelector(".top-bar").offsetHeight) + 2;
-    let blank = 0;
-    for (let y = from; y < innerHeight - 4; y += 20) {
-      const there = document.elementFromPoint(innerWidth / 2, y);
-      if (there?.closest(".gap") && there.getBoundingClientRect().height > 12) blank += 20;
-    }
-    if (before !== null) window.frames.push([now - before, blank]);
-    before = now;
-    if (window.scrolling) requestAnimationFrame(look);
-  };
-  requestAnimationFrame(look);
-}"""
 
 
 def main() -> None:
@@ -122,11 +63,13 @@ def measure(browser: Browser, url: str, width: int, height: int) -> None:
     letters, rows = type_words(page)
     print_spread(f"a letter in the search, until it is seen, budget {TYPING_BUDGET_MS} ms", letters, "ms")
     print_spread("the same, until its rows are seen", rows, "ms")
-    scroll(page)
+    print_frames("the wheel, 700 px a turn: a frame", scroll_by_wheel(page))
+    print_frames("leaps through the whole table: a frame", leap(page))
     page.context.close()
 
 
 def type_words(page: Page) -> tuple[list[float], list[float]]:
+    """Milliseconds until each letter was seen, and until its rows were."""
     page.wait_for_timeout(1000)
     field = page.get_by_role("searchbox", name="Search models")
     field.focus()
@@ -142,30 +85,9 @@ def type_words(page: Page) -> tuple[list[float], list[float]]:
     return page.evaluate("window.letters"), page.evaluate("window.rows")
 
 
-def scroll(page: Page) -> None:
-    """By the wheel, fast; then by leaps, as with the bar's handle."""
-    page.mouse.move(300, 500)
-    page.evaluate(WATCH_SCROLLING)
-    for _ in range(60):
-        page.mouse.wheel(0, 700)
-        page.wait_for_timeout(16)
-    print_frames("scrolling by the wheel, 700 px a turn", take_frames(page))
-    page.evaluate(WATCH_SCROLLING)
-    for share in (0.5, 0.1, 0.9, 0.3, 1.0, 0.0):
-        page.evaluate(f"scrollTo(0, {share} * document.documentElement.scrollHeight)")
-        page.wait_for_timeout(300)
-    print_frames("leaps through the whole table", take_frames(page))
-
-
-def take_frames(page: Page) -> list[tuple[float, float]]:
-    page.wait_for_timeout(300)
-    frames: list[Any] = page.evaluate("(window.scrolling = false, window.frames)")
-    return [(took, blank) for took, blank in frames]
-
-
 def print_frames(what: str, frames: list[tuple[float, float]]) -> None:
     blank = sum(1 for _, missing in frames if missing > 0)
-    print_spread(f"{what}: a frame", [took for took, _ in frames], "ms")
+    print_spread(what, [took for took, _ in frames], "ms")
     print(f"  {len(frames)} frames, {blank} of them with a place where a row was missing")
 
 

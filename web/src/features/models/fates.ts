@@ -1,6 +1,7 @@
 import type { FailedModel, Model, Server, StartedAll } from "../../lib/api";
 import { durationWords, percentWords } from "../../lib/format";
 import { createStore } from "../../lib/store";
+import { reasonOf } from "./remedies";
 
 /** Models that are being started together. asks: how many of the asks have not been answered yet. */
 export interface Run {
@@ -103,6 +104,6 @@ function loadingWords(server: Server | undefined): string {
 }
 
 function reasonIn({ error, detail }: { error: string; detail: string }): string {
-  const reason = detail.split("\n", 1)[0] ?? "";
+  const reason = reasonOf(detail);
   return error === "Failed to start server" && reason ? reason : [error, reason].filter(Boolean).join(": ");
 }

@@ -61,7 +61,7 @@ function DeviceBar({ device, servers, neededMb, tone }: DeviceProps) {
         <span className="device-name">{deviceName(device)}</span>
         <Share of="used" sizeMb={shares.usedMb} words="servers" />
         {shares.promisedMb >= 1 && <Share of="promised" sizeMb={shares.promisedMb} words="reserved" />}
-        <Share of="other" sizeMb={shares.otherMb} words="other" />
+        <Share of="other" sizeMb={shares.otherMb} words="not for servers" />
         <span className="device-free">
           {memoryWords(device.free_mb)} free
           <span className="device-total"> of {memoryWords(device.total_mb)}</span>

@@ -56,6 +56,8 @@ it.each<[number | null, number | undefined, number | null]>([
 
 it("tells the reason from the log", () => {
   expect([reasonOf("Bad\none\ntwo"), logOf("Bad\none\ntwo")]).toEqual(["Bad", "one\ntwo"]);
+  const told = "Bad (exit code 1). Last log lines:\none";
+  expect([reasonOf(told), logOf(told)]).toEqual(["Bad (exit code 1).", "one"]);
   expect([reasonOf("Bad"), logOf("Bad")]).toEqual(["Bad", ""]);
   expect([reasonOf(""), logOf("")]).toEqual(["", ""]);
 });

@@ -86,11 +86,18 @@ export function smallerContext({ settings, context_length }: Model): number | nu
   return half >= LEAST_CONTEXT ? half : null;
 }
 
+// How the control plane leads over from the reason to the log.
+const LEADING_OVER = / ?Last log lines:$/;
+
 /** The first line, which is the reason; what follows are the log's last lines. */
 export function reasonOf(detail: string): string {
-  return detail.split("\n", 1)[0] ?? "";
+  return firstLine(detail).replace(LEADING_OVER, "");
 }
 
 export function logOf(detail: string): string {
-  return detail.slice(reasonOf(detail).length).trim();
+  return detail.slice(firstLine(detail).length).trim();
+}
+
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0] ?? "";
 }

@@ -53,7 +53,6 @@ it.each<[string, Device, number[], Shares]>([
 it("says it all in a sentence", () => {
   const device = ram({ reserved_mb: 6000, free_mb: 14_000 });
   expect(shareWords(device, sharesOf(device, [aServer({ memory_used_mb: 2000 })]))).toBe(
-    "RAM, 32 GB: 2 GB used by servers, 4 GB more reserved for them, " +
-      "12 GB for other programs and the system, 14 GB free",
+    "RAM, 32 GB: 2 GB used by servers, 4 GB more reserved for them, " + "12 GB not for servers, 14 GB free",
   );
 });

@@ -1,7 +1,10 @@
 import type { Device, Server } from "../../lib/api";
 import { memoryWords } from "../../lib/format";
 
-/** How a device's memory is divided, in MB. promised: reserved by servers that have not taken it yet. */
+/**
+ * How a device's memory is divided, in MB. promised: reserved by servers that have not taken it yet. other: what
+ * other programs hold, and what is kept from servers by the limit.
+ */
 export interface Shares {
   usedMb: number;
   promisedMb: number;
@@ -24,7 +27,7 @@ export function shareWords(device: Device, { usedMb, promisedMb, otherMb, freeMb
   const parts = [
     `${memoryWords(usedMb)} used by servers`,
     promisedMb >= 1 && `${memoryWords(promisedMb)} more reserved for them`,
-    `${memoryWords(otherMb)} for other programs and the system`,
+    `${memoryWords(otherMb)} not for servers`,
     `${memoryWords(freeMb)} free`,
   ];
   return `${deviceName(device)}, ${memoryWords(device.total_mb)}: ${parts.filter(Boolean).join(", ")}`;
