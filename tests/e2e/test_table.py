@@ -1,4 +1,4 @@
-"""The models' table in a real Chromium: 2,000 models of a real control plane, and a few, with the fake engine."""
+"""The models' table in a real Chromium, with 2,000 models and with a few; the engine is the fake one."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ afterEach(() => {
   selection.set(NOTHING);
   run.set(null);
   detailed.set(null);
-  weighed.set(null);
+  weighed.set({ pointedAt: null, focused: null });
   notes.set({ answers: {}, dismissed: {} });
   toasts.set([]);
   isLive.set(false);

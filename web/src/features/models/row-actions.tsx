@@ -4,7 +4,7 @@ import type { Model } from "../../lib/api";
 import { canStart, canStop } from "../../lib/status";
 import { useStart, useStop } from "./actions";
 import { openDetails } from "./details";
-import { weighed } from "./weighed";
+import { weigh } from "./weighed";
 
 interface ActionsProps {
   model: Model;
@@ -66,12 +66,10 @@ export function RowActions({ model, isAsked, onAsk, isOpen, belowId }: ActionsPr
 
 /** While START is pointed at or has the focus, the memory bar shows what it would come to. */
 function weighing({ model_id }: Model) {
-  const begin = () => weighed.set(model_id);
-  const end = () => weighed.set((now) => (now === model_id ? null : now));
   return {
-    onPointerEnter: (event: PointerEvent) => event.pointerType !== "touch" && begin(),
-    onPointerLeave: end,
-    onFocus: begin,
-    onBlur: end,
+    onPointerEnter: ({ pointerType }: PointerEvent) => weigh("pointedAt", model_id, pointerType !== "touch"),
+    onPointerLeave: () => weigh("pointedAt", model_id, false),
+    onFocus: () => weigh("focused", model_id, true),
+    onBlur: () => weigh("focused", model_id, false),
   };
 }
