@@ -2,6 +2,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, render, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { asked } from "../features/models/asked";
 import { detailed } from "../features/models/details";
 import { run } from "../features/models/fates";
 import { notes } from "../features/models/notes";
@@ -35,6 +36,7 @@ afterEach(() => {
   sessionStorage.clear();
   localStorage.clear();
   detailed.set(null);
+  asked.set([]);
   run.set(null);
   notes.set({ answers: {}, dismissed: {} });
   toasts.set([]);

@@ -63,7 +63,7 @@ function DeviceBar({ device, servers, neededMb, tone }: DeviceProps) {
         {shares.promisedMb >= 1 && <Share of="promised" sizeMb={shares.promisedMb} words="reserved" />}
         <Share of="other" sizeMb={shares.otherMb} words="not for servers" />
         <span className="device-free">
-          {memoryWords(device.free_mb)} free
+          {memoryWords(shares.freeMb)} free
           <span className="device-total"> of {memoryWords(device.total_mb)}</span>
         </span>
       </span>

@@ -1,4 +1,4 @@
-import { type MouseEvent, memo, useId, useState } from "react";
+import { type MouseEvent, memo, type ReactNode, useId } from "react";
 import type { Model } from "../../lib/api";
 import { contextWords, rateWords, sizeWords } from "../../lib/format";
 import type { Together } from "../../lib/replicas";
@@ -6,6 +6,7 @@ import { isLaunchable } from "../../lib/status";
 import { useStore } from "../../lib/store";
 import { useChoice } from "./actions";
 import { AskBox } from "./ask-box";
+import { asked } from "./asked";
 import { COLUMNS } from "./columns";
 import { detailed, openDetails } from "./details";
 import { Failure } from "./failure";
@@ -31,14 +32,14 @@ interface RowProps {
 /** One model: a line of the table, and below it whatever failed or was opened. On a phone, a card. */
 export const ModelRow = memo(function ModelRow({ model, index, server, speed, measure }: RowProps) {
   const { model_id: modelId } = model;
-  const [isAsking, setIsAsking] = useState(false);
-  const isAsked = isAsking && model.status === "running";
+  const isAsked = useStore(asked, (ids) => ids.includes(modelId)) && model.status === "running";
   const isOpen = useStore(detailed, (id) => id === modelId);
   const isMarked = useStore(selection, ({ ids }) => ids.has(modelId));
   const belowId = useId();
   const answer = useStore(notes, (all) => all.answers[modelId]);
   const dismissedAt = useStore(notes, (all) => all.dismissed[modelId]);
   const failure = failureOf(model, answer, dismissedAt);
+  const degraded = model.status === "running" ? server?.degraded : null;
   const rowIndex = index + 2;
 
   return (
@@ -78,35 +79,45 @@ export const ModelRow = memo(function ModelRow({ model, index, server, speed, me
           <PortField model={model} />
         </Fact>
         <td className="cell-actions">
-          <RowActions
-            model={model}
-            isAsked={isAsked}
-            onAsk={() => setIsAsking(!isAsking)}
-            isOpen={isOpen}
-            belowId={belowId}
-          />
+          <RowActions model={model} isAsked={isAsked} isOpen={isOpen} belowId={belowId} />
         </td>
       </tr>
+      {degraded && (
+        <Below rowIndex={rowIndex}>
+          <strong className="degraded">{degraded}</strong>
+        </Below>
+      )}
       {failure && (
-        <tr className="model-below" aria-rowindex={rowIndex}>
-          <td colSpan={COLUMNS.length + 2}>
-            <Failure model={model} failure={failure} />
-          </td>
-        </tr>
+        <Below rowIndex={rowIndex}>
+          <Failure model={model} failure={failure} />
+        </Below>
       )}
       {(isAsked || isOpen) && (
-        <tr className="model-below" id={belowId} aria-rowindex={rowIndex}>
-          <td colSpan={COLUMNS.length + 2}>
-            {isAsked && <AskBox model={model} />}
-            {isOpen && <Panel model={model} />}
-          </td>
-        </tr>
+        <Below rowIndex={rowIndex} id={belowId}>
+          {isAsked && <AskBox model={model} />}
+          {isOpen && <Panel model={model} />}
+        </Below>
       )}
     </tbody>
   );
 });
 
-function Fact({ of, children }: { of: (typeof COLUMNS)[number]["id"]; children: React.ReactNode }) {
+interface BelowProps {
+  rowIndex: number;
+  id?: string;
+  children: ReactNode;
+}
+
+/** Something of the same model, over the table's whole width. */
+function Below({ rowIndex, id, children }: BelowProps) {
+  return (
+    <tr className="model-below" id={id} aria-rowindex={rowIndex}>
+      <td colSpan={COLUMNS.length + 2}>{children}</td>
+    </tr>
+  );
+}
+
+function Fact({ of, children }: { of: (typeof COLUMNS)[number]["id"]; children: ReactNode }) {
   const label = COLUMNS.find((column) => column.id === of)?.label;
   return (
     <td className={`cell-fact cell-${of}`} data-label={label}>

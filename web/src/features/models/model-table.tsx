@@ -3,6 +3,7 @@ import type { Model } from "../../lib/api";
 import type { Together } from "../../lib/replicas";
 import { useStore } from "../../lib/store";
 import { useSwitch } from "./actions";
+import { asked } from "./asked";
 import { COLUMNS, type ColumnId } from "./columns";
 import { detailed } from "./details";
 import { ModelRow } from "./model-row";
@@ -29,7 +30,11 @@ export function ModelTable({ models, servers, speeds, order, onOrder, onHold }: 
   const table = useRef<HTMLTableElement>(null);
   const [focused, setFocused] = useState<string | null>(null);
   const opened = useStore(detailed);
-  const kept = useMemo(() => [focused, opened].filter((id) => id !== null), [focused, opened]);
+  const questions = useStore(asked);
+  const kept = useMemo(
+    () => [focused, opened, ...questions].filter((id) => id !== null),
+    [focused, opened, questions],
+  );
   const rows = useRows(table, models, kept);
   const onKeyDown = useWalking({ table, models, rows, onSwitch: useSwitch() });
   const onFocus = (event: FocusEvent) => {

@@ -8,6 +8,7 @@ import { isLive, useLive } from "../../lib/live";
 import { toasts } from "../../lib/toasts";
 import { FakeControlPlane, json, refusal } from "../../testing/control-plane";
 import { aModel, aPlan, aServer } from "../../testing/wire";
+import { asked } from "./asked";
 import { detailed } from "./details";
 import { run } from "./fates";
 import { notes } from "./notes";
@@ -39,6 +40,7 @@ afterEach(() => {
   selection.set(NOTHING);
   run.set(null);
   detailed.set(null);
+  asked.set([]);
   weighed.set({ pointedAt: null, focused: null });
   notes.set({ answers: {}, dismissed: {} });
   toasts.set([]);

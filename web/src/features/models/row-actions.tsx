@@ -3,19 +3,19 @@ import { Press } from "../../components/press";
 import type { Model } from "../../lib/api";
 import { canStart, canStop } from "../../lib/status";
 import { useStart, useStop } from "./actions";
+import { toggleAsked } from "./asked";
 import { openDetails } from "./details";
 import { weigh } from "./weighed";
 
 interface ActionsProps {
   model: Model;
   isAsked: boolean;
-  onAsk: () => void;
   isOpen: boolean;
   belowId: string;
 }
 
 /** START and STOP side by side, so that neither moves under the finger when the status changes. */
-export function RowActions({ model, isAsked, onAsk, isOpen, belowId }: ActionsProps) {
+export function RowActions({ model, isAsked, isOpen, belowId }: ActionsProps) {
   const start = useStart(model);
   const stop = useStop(model);
   const name = model.display_name;
@@ -46,7 +46,7 @@ export function RowActions({ model, isAsked, onAsk, isOpen, belowId }: ActionsPr
         aria-expanded={isAsked}
         aria-controls={isAsked ? belowId : undefined}
         available={model.status === "running" && model.kind === "chat"}
-        onPress={onAsk}
+        onPress={() => toggleAsked(model.model_id)}
       >
         Ask
       </Press>

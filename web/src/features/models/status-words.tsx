@@ -10,7 +10,6 @@ export function StatusWords({ model, server }: { model: Model; server: Together 
   const { status } = model;
   const note = model.restart_required ? "restart to apply" : statusNote(status, server);
   const progress = status === "starting" && server?.status === "starting" ? server.progress : null;
-  const degraded = status === "running" ? server?.degraded : null;
   const isHeld = model.held && (status === "stopped" || status === "failed");
   return (
     <div className="status">
@@ -18,7 +17,6 @@ export function StatusWords({ model, server }: { model: Model; server: Together 
       <span className="status-word">{status}</span>
       {isHeld ? <Held model={model} /> : <span className="status-note">{note}</span>}
       {progress !== null && <Progress model={model} share={progress} words={note} />}
-      {degraded && <strong className="status-degraded">{degraded}</strong>}
     </div>
   );
 }

@@ -14,36 +14,10 @@ interface WalkProps {
   onSwitch: (model: Model) => void;
 }
 
-/** The keyboard's way through the rows: which one has the focus, and what is done to it. Answers the table's own keys. */
+/** The keyboard's way through the rows, and what it does to them. Answers what hears the table's own keys. */
 export function useWalking({ table, models, rows, onSwitch }: WalkProps) {
-  const wanted = useRef<string | null>(null);
-  const here = () => {
-    const id = document.activeElement?.closest<HTMLElement>("[data-model]")?.dataset.model;
-    return id === undefined ? -1 : models.findIndex(({ model_id }) => model_id === id);
-  };
-  const focusWanted = useCallback(() => {
-    if (wanted.current === null) return;
-    const name = table.current?.querySelector<HTMLElement>(
-      `[data-model="${CSS.escape(wanted.current)}"] .name`,
-    );
-    if (!name) return;
-    wanted.current = null;
-    name.focus({ preventScroll: true });
-  }, [table]);
-  // A row that is far away is there only after the table has been scrolled to it.
-  useEffect(focusWanted);
-
-  function goTo(index: number): void {
-    const model = models[Math.max(0, Math.min(index, models.length - 1))];
-    if (model === undefined) return;
-    wanted.current = model.model_id;
-    rows.scrollToIndex(models.indexOf(model), { align: "auto" });
-    focusWanted();
-  }
-  const step = (by: number) => {
-    const at = here();
-    goTo(at < 0 ? firstInSight(rows) : at + by);
-  };
+  const { here, goTo } = usePlace({ table, models, rows });
+  const step = (by: number) => goTo(here() < 0 ? firstInSight(rows) : here() + by);
   const switchHere = () => {
     const model = models[here()];
     if (model) onSwitch(model);
@@ -58,35 +32,61 @@ export function useWalking({ table, models, rows, onSwitch }: WalkProps) {
     { keys: "A", words: "Select all that are shown", run: selectShown },
     { keys: "Escape", words: "Select nothing", run: selectNothing },
   ]);
-
   return (event: KeyboardEvent): void => {
-    const target = event.target as HTMLElement;
-    if (
-      event.altKey ||
-      event.ctrlKey ||
-      event.metaKey ||
-      target.matches("select, input:not([type=checkbox])")
-    )
-      return;
     const index = here();
-    const keys: Record<string, () => void> = {
-      ArrowDown: () => goTo(index + 1),
-      ArrowUp: () => goTo(index - 1),
-      Home: () => goTo(0),
-      End: () => goTo(models.length - 1),
-    };
-    const model = models[index];
-    if (target.matches(".name") && model) keys[" "] = () => select(model.model_id, event.shiftKey);
-    const act = keys[event.key];
-    if (act === undefined || index < 0) return;
+    const act = index < 0 ? undefined : actOf(event, index, models, goTo);
+    if (act === undefined) return;
     event.preventDefault();
     act();
   };
 }
 
+/** What a key does where it is heard in a row; nothing that belongs to the field that has the focus. */
+function actOf(event: KeyboardEvent, index: number, models: Model[], goTo: (index: number) => void) {
+  const target = event.target as HTMLElement;
+  if (event.altKey || event.ctrlKey || event.metaKey) return undefined;
+  if (target.matches("select, input:not([type=checkbox])")) return undefined;
+  const model = models[index];
+  const isOnName = target.matches(".name");
+  const acts: Record<string, (() => void) | false | undefined> = {
+    ArrowDown: () => goTo(index + 1),
+    ArrowUp: () => goTo(index - 1),
+    Home: () => goTo(0),
+    End: () => goTo(models.length - 1),
+    " ": isOnName && model && (() => select(model.model_id, event.shiftKey)),
+  };
+  return acts[event.key] || undefined;
+}
+
+/** Which row has the focus, and how to give it to another, which may be far away and not built yet. */
+function usePlace({ table, models, rows }: Omit<WalkProps, "onSwitch">) {
+  const wanted = useRef<string | null>(null);
+  const focusWanted = useCallback(() => {
+    if (wanted.current === null) return;
+    const row = `[data-model="${CSS.escape(wanted.current)}"]`;
+    const name = table.current?.querySelector<HTMLElement>(`${row} .name`);
+    if (!name) return;
+    wanted.current = null;
+    name.focus({ preventScroll: true });
+  }, [table]);
+  useEffect(focusWanted);
+
+  function here(): number {
+    const id = document.activeElement?.closest<HTMLElement>("[data-model]")?.dataset.model;
+    return id === undefined ? -1 : models.findIndex(({ model_id }) => model_id === id);
+  }
+  function goTo(index: number): void {
+    const within = Math.max(0, Math.min(index, models.length - 1));
+    const model = models[within];
+    if (model === undefined) return;
+    wanted.current = model.model_id;
+    rows.scrollToIndex(within, { align: "auto" });
+    focusWanted();
+  }
+  return { here, goTo };
+}
+
 function firstInSight(rows: Rows): number {
-  const from = rows.scrollOffset ?? 0;
-  return (
-    rows.getVirtualItems().find(({ start }) => start >= from + rows.options.scrollPaddingStart)?.index ?? 0
-  );
+  const from = (rows.scrollOffset ?? 0) + rows.options.scrollPaddingStart;
+  return rows.getVirtualItems().find(({ start }) => start >= from)?.index ?? 0;
 }
