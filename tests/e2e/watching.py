@@ -71,7 +71,7 @@ def scroll_by_wheel(page: Page) -> list[tuple[float, float]]:
     """Fast, down through the table and up again: each frame's milliseconds and blank px."""
     page.mouse.move(200, 600)
     page.evaluate(WATCH_SCROLLING)
-    for by in [700] * 40 + [-900] * 20:
+    for by in [700] * 24 + [-900] * 12:
         page.mouse.wheel(0, by)
         page.wait_for_timeout(16)
     return take_frames(page)

@@ -41,7 +41,7 @@ afterEach(() => {
   run.set(null);
   detailed.set(null);
   asked.set([]);
-  weighed.set({ pointedAt: null, focused: null });
+  weighed.set([]);
   notes.set({ answers: {}, dismissed: {} });
   toasts.set([]);
   isLive.set(false);
@@ -284,6 +284,18 @@ it("shows what a start would take while START is pointed at, and who would stop"
   await user.hover(button(`START ${NAMES.a}`));
   await within(memory).findByText(/would stop for it/);
   expect(plane.asked("GET /api/models/a/plan")).toHaveLength(1);
+});
+
+it("shows what the one would take that was come to last, by pointer or keyboard", async () => {
+  for (const id of ["a", "d"]) plane.on(`GET /api/models/${id}/plan`, () => json(aPlan()));
+  const user = await open();
+  const memory = screen.getByRole("region", { name: "Memory" });
+  await user.hover(button(`START ${NAMES.a}`));
+  await within(memory).findByText(/^Alpha 7B takes/);
+  act(() => button(`START ${NAMES.d}`).focus());
+  await within(memory).findByText(/^Delta 1B takes/);
+  act(() => button(`START ${NAMES.d}`).blur());
+  await within(memory).findByText(/^Alpha 7B takes/);
 });
 
 it("offers to start anyway, where memory was refused", async () => {

@@ -67,9 +67,9 @@ export function RowActions({ model, isAsked, isOpen, belowId }: ActionsProps) {
 /** While START is pointed at or has the focus, the memory bar shows what it would come to. */
 function weighing({ model_id }: Model) {
   return {
-    onPointerEnter: ({ pointerType }: PointerEvent) => weigh("pointedAt", model_id, pointerType !== "touch"),
-    onPointerLeave: () => weigh("pointedAt", model_id, false),
-    onFocus: () => weigh("focused", model_id, true),
-    onBlur: () => weigh("focused", model_id, false),
+    onPointerEnter: ({ pointerType }: PointerEvent) => weigh("pointer", model_id, pointerType !== "touch"),
+    onPointerLeave: () => weigh("pointer", model_id, false),
+    onFocus: () => weigh("focus", model_id, true),
+    onBlur: () => weigh("focus", model_id, false),
   };
 }

@@ -6,25 +6,22 @@ import { createStore, useStore } from "../../lib/store";
 const DWELL_MS = 120;
 const FRESH_MS = 5000;
 
-interface Weighed {
-  pointedAt: string | null;
-  focused: string | null;
-}
+type How = "pointer" | "focus";
 
-/** The models whose START is pointed at, and has the focus. */
-export const weighed = createStore<Weighed>({ pointedAt: null, focused: null });
+/** Whose START is pointed at, and whose has the focus; the later of them last. */
+export const weighed = createStore<readonly { how: How; modelId: string }[]>([]);
 
-/** Takes note that START of a model is pointed at, or focused, or is so no longer. */
-export function weigh(how: keyof Weighed, modelId: string, isSo: boolean): void {
+/** Takes note that START of a model is pointed at, or has the focus, or not any longer. */
+export function weigh(how: How, modelId: string, isSo: boolean): void {
   weighed.set((now) => {
-    if (isSo) return { ...now, [how]: modelId };
-    return now[how] === modelId ? { ...now, [how]: null } : now;
+    const others = now.filter((one) => one.how !== how || one.modelId !== modelId);
+    return isSo ? [...others, { how, modelId }] : others;
   });
 }
 
 /** What a start of the weighed model would come to, once one has dwelt on it. */
 export function usePlan(): { modelId: string; plan: Plan } | null {
-  const modelId = useDwelling(useStore(weighed, ({ pointedAt, focused }) => pointedAt ?? focused));
+  const modelId = useDwelling(useStore(weighed, (all) => all.at(-1)?.modelId ?? null));
   const { data } = useQuery({
     queryKey: ["plan", modelId],
     queryFn: ({ signal }) => api.plan(modelId ?? "", signal),
