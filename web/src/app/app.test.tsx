@@ -2,6 +2,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, render, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { run } from "../features/models/fates";
 import { notes } from "../features/models/notes";
 import { keyWanted } from "../lib/key";
 import { isLive } from "../lib/live";
@@ -32,6 +33,7 @@ afterEach(() => {
   client.clear();
   sessionStorage.clear();
   localStorage.clear();
+  run.set(null);
   notes.set({ answers: {}, dismissed: {} });
   toasts.set([]);
   location.hash = "";

@@ -55,3 +55,33 @@ export function MenuChoice<T extends string>({ label, value, options, onPick }: 
     </>
   );
 }
+
+interface ChecksProps<T extends string> {
+  label: string;
+  values: readonly T[];
+  options: readonly { value: T; label: string; count: number }[];
+  onTurn: (value: T) => void;
+}
+
+/** Any of several, each with how many there are. It stays open, so that more than one can be picked. */
+export function MenuChecks<T extends string>({ label, values, options, onTurn }: ChecksProps<T>) {
+  return (
+    <Radix.Group aria-label={label}>
+      {options.map((option) => (
+        <Radix.CheckboxItem
+          key={option.value}
+          className="menu-entry"
+          checked={values.includes(option.value)}
+          onCheckedChange={() => onTurn(option.value)}
+          onSelect={(event) => event.preventDefault()}
+        >
+          <span className="menu-mark">
+            <Radix.ItemIndicator>✓</Radix.ItemIndicator>
+          </span>
+          {option.label}
+          <span className="menu-count">{option.count.toLocaleString("en")}</span>
+        </Radix.CheckboxItem>
+      ))}
+    </Radix.Group>
+  );
+}

@@ -881,7 +881,7 @@ export interface paths {
         };
         /**
          * One Model
-         * @description One model.
+         * @description One model, with all that its files say.
          */
         get: operations["one_model_api_models__model_id__get"];
         put?: never;
@@ -2260,6 +2260,24 @@ export interface components {
              * @description the engine's own words
              */
             help: string;
+            /**
+             * Kind
+             * @description what it takes; a switch takes true or false
+             * @enum {string}
+             */
+            kind: "switch" | "choice" | "number" | "text";
+            /**
+             * Choices
+             * @description every value of a choice; empty for the others
+             */
+            choices: string[];
+            /**
+             * Default
+             * @description the engine's own, as it writes it; null where it does not say. What is passed where nobody says anything may be another: see a plan's `settings`
+             */
+            default: string | null;
+            /** Is Deprecated */
+            is_deprecated: boolean;
         };
         /** EngineOptions */
         EngineOptions: {
@@ -2276,6 +2294,11 @@ export interface components {
             version: string | null;
             /** Problem */
             problem: string | null;
+            /**
+             * Install
+             * @description the command that installs one on this machine
+             */
+            install: string;
         };
         /**
          * ErrorBody
@@ -2731,6 +2754,160 @@ export interface components {
             role: "system" | "user" | "assistant";
             /** Content */
             content: string;
+        };
+        /**
+         * ModelDetails
+         * @description A model with all that its files say.
+         */
+        ModelDetails: {
+            /** Model Id */
+            model_id: string;
+            /** Display Name */
+            display_name: string;
+            /** Family */
+            family: string;
+            /** Version */
+            version: string | null;
+            /** Variant */
+            variant: string | null;
+            /** Architecture */
+            architecture: string | null;
+            /**
+             * Size B
+             * @description billions of parameters
+             */
+            size_b: number | null;
+            /** Quantization */
+            quantization: string | null;
+            tier: components["schemas"]["Tier"];
+            /** Tier Is Override */
+            tier_is_override: boolean;
+            kind: components["schemas"]["Kind"];
+            /**
+             * Capabilities
+             * @example [
+             *       "tools",
+             *       "thinking",
+             *       "vision"
+             *     ]
+             */
+            capabilities: string[];
+            /**
+             * Context Length
+             * @description what it was trained for, in tokens
+             */
+            context_length: number | null;
+            /** File Path */
+            file_path: string;
+            /**
+             * File Size Mb
+             * @description MB (10^6 bytes)
+             */
+            file_size_mb: number;
+            /** Shards */
+            shards: number;
+            /** Repo */
+            repo: string | null;
+            /** Enabled */
+            enabled: boolean;
+            /**
+             * Held
+             * @description a person stopped it: requests do not start it until a START or a release
+             */
+            held: boolean;
+            /** Port */
+            port: number | null;
+            /** Port Is Pinned */
+            port_is_pinned: boolean;
+            /** Aliases */
+            aliases: string[];
+            /**
+             * Settings
+             * @description those that a person set; see ModelSettings
+             */
+            settings: {
+                [key: string]: unknown;
+            };
+            /**
+             * Settings Verified
+             * @description false where no engine was there to check them against
+             */
+            settings_verified: boolean;
+            /**
+             * Estimated Memory Mb
+             * @description from the header and the settings, in MB
+             */
+            estimated_memory_mb: number | null;
+            /**
+             * Measured Memory Mb
+             * @description what it took when it last ran with these settings, in MB
+             */
+            measured_memory_mb: number | null;
+            /**
+             * Missing
+             * @description its file is gone; its choices are kept
+             */
+            missing: boolean;
+            /**
+             * Problem
+             * @description why it cannot be launched
+             */
+            problem: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "stopped" | "queued" | "starting" | "running" | "stopping" | "backoff" | "failed";
+            last_error: components["schemas"]["LastError"] | null;
+            /**
+             * Restart Required
+             * @description its server runs with choices that have changed since
+             */
+            restart_required: boolean;
+            /**
+             * Parameter Count
+             * @description exact; null where its tensors are not known
+             */
+            parameter_count: number | null;
+            /**
+             * Files
+             * @description every shard, the first is the one that is loaded
+             */
+            files: string[];
+            /**
+             * Projector
+             * @description the file (mmproj) that it sees or hears with
+             */
+            projector: string | null;
+            /**
+             * Draft
+             * @description the file that drafts for it
+             */
+            draft: string | null;
+            /**
+             * Adapters
+             * @description LoRA files in its store
+             */
+            adapters: string[];
+            /**
+             * Names
+             * @description what else its store calls it
+             * @example [
+             *       "llama3.2:3b"
+             *     ]
+             */
+            names: string[];
+            /**
+             * Weights Mb
+             * @description MB (10^6 bytes)
+             */
+            weights_mb: number;
+            /**
+             * Expert Weights Mb
+             * @description of the weights, those of experts, in MB
+             */
+            expert_weights_mb: number;
+            shape: components["schemas"]["Shape"];
         };
         /**
          * ModelEdit
@@ -4151,6 +4328,52 @@ export interface components {
              */
             notices: string[];
         };
+        /**
+         * Shape
+         * @description What the header says of how it is built; null where it says nothing. Of what differs from layer to
+         *     layer the largest.
+         */
+        Shape: {
+            /** Layers */
+            layers: number | null;
+            /** Embedding Length */
+            embedding_length: number | null;
+            /** Feed Forward Length */
+            feed_forward_length: number | null;
+            /** Heads */
+            heads: number | null;
+            /**
+             * Kv Heads
+             * @description heads that are cached; fewer than heads share them
+             */
+            kv_heads: number | null;
+            /**
+             * Key Length
+             * @description numbers that one head caches of a token, as its key
+             */
+            key_length: number | null;
+            /** Value Length */
+            value_length: number | null;
+            /**
+             * Sliding Window
+             * @description how far back most layers look, in tokens
+             */
+            sliding_window: number | null;
+            /** Experts */
+            experts: number | null;
+            /**
+             * Experts Used
+             * @description of the experts, for one token
+             */
+            experts_used: number | null;
+            /** Vocabulary Size */
+            vocabulary_size: number | null;
+            /**
+             * Is Recurrent
+             * @description some layers keep a state of fixed size in place of a cache
+             */
+            is_recurrent: boolean;
+        };
         /** SkippedFile */
         SkippedFile: {
             /** Path */
@@ -5001,6 +5224,8 @@ export interface operations {
         parameters: {
             query?: {
                 minutes?: number;
+                /** @description only of this one; any of its names */
+                model?: string | null;
             };
             header?: never;
             path?: never;
@@ -7908,7 +8133,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ModelOut"];
+                    "application/json": components["schemas"]["ModelDetails"];
                 };
             };
             /** @description Unauthorized */

@@ -24,6 +24,7 @@ export type EngineChoice = Schemas["EngineChoice"];
 export type Plan = Schemas["PlanOut"];
 export type Device = Schemas["DeviceOut"];
 export type LastError = Schemas["LastError"];
+export type FailedModel = Schemas["FailedModel"];
 
 const serverPath = (modelId: string) => `/api/models/servers/${encodeURIComponent(modelId)}`;
 
@@ -66,7 +67,7 @@ export const api = {
     request<Model>(`/api/models/${encodeURIComponent(modelId)}/release`, { method: "POST" }),
   details: (modelId: string, signal?: AbortSignal) =>
     request<Schemas["ModelDetails"]>(`/api/models/${encodeURIComponent(modelId)}`, { signal }),
-  summary: (modelId: string, minutes: number, signal?: AbortSignal) =>
+  summaryOf: (modelId: string, minutes: number, signal?: AbortSignal) =>
     request<Schemas["ActivitySummary"]>(
       `/api/activity/summary?minutes=${minutes}&model=${encodeURIComponent(modelId)}`,
       { signal },
@@ -80,6 +81,9 @@ export const api = {
     }),
   plan: (modelId: string, signal?: AbortSignal) =>
     request<Plan>(`/api/models/${encodeURIComponent(modelId)}/plan`, { signal }),
+  /** The last day's requests in figures. */
+  summary: (signal?: AbortSignal) =>
+    request<Schemas["ActivitySummary"]>("/api/activity/summary?minutes=1440", { signal }),
   rescan: () => request<Rescanned>("/api/models/rescan", { method: "POST" }),
 
   ask: (modelId: string, question: string, signal: AbortSignal) =>

@@ -40,7 +40,10 @@ export async function follow(
       if (done) return;
       clearTimeout(silence);
       silence = setTimeout(leave, SILENCE_MS);
-      const blocks = (text + value).split("\n\n");
+      text += value;
+      // A snapshot of thousands of models comes in many pieces: it is looked through once, when it is whole.
+      if (!value.includes("\n")) continue;
+      const blocks = text.split("\n\n");
       text = blocks.pop() ?? "";
       for (const told of blocks.map(toldIn)) if (told) onEvent(told);
     }

@@ -6,7 +6,8 @@ export interface Binding {
   keys: string;
   /** What it does, for the list that `?` shows. */
   words: string;
-  run: () => void;
+  /** Absent where what has the focus hears the key itself: then it is only listed. */
+  run?: () => void;
 }
 
 const SEQUENCE_MS = 1500;
@@ -22,7 +23,8 @@ export function useKeys(wanted: Binding[]): void {
   useEffect(() => {
     const own = names.split("\n\n").map((name, index): Binding => {
       const [keys = "", words = ""] = name.split("\n");
-      return { keys, words, run: () => newest.current[index]?.run() };
+      const isHeard = newest.current[index]?.run !== undefined;
+      return { keys, words, ...(isHeard ? { run: () => newest.current[index]?.run?.() } : {}) };
     });
     bindings.set((all) => [...all, ...own]);
     return () => bindings.set((all) => all.filter((binding) => !own.includes(binding)));
@@ -40,7 +42,7 @@ export function hearKeys(): () => void {
     first = binding ? { key: "", at: 0 } : { key, at: event.timeStamp };
     if (!binding) return;
     event.preventDefault();
-    binding.run();
+    binding.run?.();
   }
   addEventListener("keydown", hear);
   return () => removeEventListener("keydown", hear);
@@ -60,5 +62,5 @@ function isTypedInto(target: EventTarget | null): boolean {
 }
 
 function bound(keys: string): Binding | undefined {
-  return bindings.get().findLast((binding) => binding.keys === keys);
+  return bindings.get().findLast((binding) => binding.keys === keys && binding.run);
 }

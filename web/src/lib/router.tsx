@@ -31,6 +31,16 @@ export function restate(path: string, query: Record<string, string>): void {
   dispatchEvent(new HashChangeEvent("hashchange"));
 }
 
+/** Changes some words of this page's address and leaves the others; what is empty goes. */
+export function amend(words: Record<string, string>): void {
+  const { path, query } = routeOf(location.hash);
+  for (const [name, word] of Object.entries(words)) {
+    if (word) query.set(name, word);
+    else query.delete(name);
+  }
+  restate(path, Object.fromEntries(query));
+}
+
 /** The route now, and again whenever it changes. */
 export function useRoute(): Route {
   return routeOf(useSyncExternalStore(subscribe, () => location.hash));

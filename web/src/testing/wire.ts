@@ -1,4 +1,4 @@
-import type { Model, Registry, Server, System } from "../lib/api";
+import type { Model, Plan, Registry, Server, System } from "../lib/api";
 
 export function aModel(of: Partial<Model> = {}): Model {
   return {
@@ -96,6 +96,43 @@ export function aSystem(of: Partial<System> = {}): System {
     refresh_seconds: 30,
     port_range: { start: 8080, end: 8099 },
     api_key_required: false,
+    ...of,
+  };
+}
+
+export function aPlan(of: Partial<Plan> = {}): Plan {
+  return {
+    fits: true,
+    needed_mb: 5600,
+    free_mb: 20_000,
+    devices: [
+      {
+        name: "RAM",
+        kind: "ram",
+        total_mb: 32_000,
+        limit_mb: 28_800,
+        reserved_mb: 0,
+        free_mb: 20_000,
+        needed_mb: 5600,
+      },
+    ],
+    evicts: [],
+    context_tokens: 32_768,
+    slots: 4,
+    request_tokens: 32_768,
+    settings: {},
+    is_measured: false,
+    estimate: {
+      weights_mb: 4700,
+      parts_mb: 0,
+      kv_cache_mb: 600,
+      state_mb: 0,
+      compute_mb: 284,
+      process_mb: 16,
+      prompt_cache_mb: 0,
+    },
+    notice: null,
+    detail: null,
     ...of,
   };
 }

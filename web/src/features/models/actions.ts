@@ -1,10 +1,13 @@
 import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type Model, type ModelEdit } from "../../lib/api";
-import { ApiError } from "../../lib/http";
+import { ApiError, refusalOf } from "../../lib/http";
+import type { Fleet } from "../../lib/live";
 import { mutateOnce } from "../../lib/mutate";
+import { canStart, canStop } from "../../lib/status";
 import { say } from "../../lib/toasts";
-import { clearNote, noteOf, putNote } from "./notes";
+import { answered, begun, isWatched, refused, run } from "./fates";
+import { clearNote, putNote } from "./notes";
 
 // Actions ask; what came of it is read from the registry again. None writes a status.
 
@@ -45,11 +48,21 @@ export function useStop(model: Model) {
   return useMutation(stopping(useQueryClient(), model));
 }
 
+/** What a key does to a model: stops it where it can be stopped, else starts it. */
+export function useSwitch(): (model: Model) => void {
+  const client = useQueryClient();
+  return (model) => {
+    if (canStop(model)) mutateOnce(client, stopping(client, model), undefined);
+    else if (canStart(model)) mutateOnce(client, starting(client, model), {});
+  };
+}
+
 /** Ends a hold: requests may start the model again. */
 export function useRelease(model: Model) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: () => api.release(model.model_id),
+    onSuccess: () => say(`Released ${model.display_name}: a request may start it again.`),
     onError: (failure: Error) => fail(model, failure),
     onSettled: () => lookAgain(client),
   });
@@ -117,28 +130,46 @@ export function useChoice<Key extends "enabled" | "tier" | "port">(
   return { shown: asked ? asked.value : known, choose };
 }
 
-/** Starts the given models, or all that are enabled. */
+/** Starts the given models, or all that are enabled. What becomes of each is shown as it happens. */
 export const startingAll = (client: QueryClient) => ({
   mutationKey: FLEET,
   mutationFn: (modelIds: string[] | undefined) => api.startAll(modelIds),
+  onMutate: (modelIds: string[] | undefined) => {
+    const models = client.getQueryData<Fleet>(FLEET)?.registry.models ?? [];
+    const wanted = new Set(modelIds);
+    const meant = models.filter((model) => (modelIds ? wanted.has(model.model_id) : model.enabled));
+    for (const { model_id } of meant) clearNote(model_id);
+    run.set((now) => begun(now, meant));
+  },
   onSuccess: (answer: Awaited<ReturnType<typeof api.startAll>>) => {
+    run.set((now) => answered(now, answer));
     for (const { model_id, error, detail } of answer.failed) putNote(model_id, { error, detail });
+    if (answer.total === 0) run.set(null);
+    else if (isWatched.get()) return;
     const hint = answer.total === 0 ? ". Tick the models that should start, or ENABLE ALL." : "";
     say(answer.message + hint, { tone: answer.failed.length > 0 ? "bad" : "calm", name: "start all" });
   },
-  onError: sayFailure,
+  onError: (failure: Error) => {
+    run.set((now) => refused(now, refusalOf(failure).error));
+    sayFailure(failure);
+  },
   onSettled: () => lookAgain(client),
 });
 
-export const stoppingAll = (client: QueryClient, running: string[]) => ({
+/** Stops every server, with a way back: those are started again that ran when it was asked. */
+export const stoppingAll = (client: QueryClient) => ({
   mutationKey: FLEET,
-  mutationFn: api.stopAll,
-  onSuccess: (answer: Awaited<ReturnType<typeof api.stopAll>>) => {
+  mutationFn: () => api.stopAll(),
+  onMutate: () => {
+    const models = client.getQueryData<Fleet>(FLEET)?.registry.models ?? [];
+    return models.filter(({ status }) => status === "running").map(({ model_id }) => model_id);
+  },
+  onSuccess: (answer: Awaited<ReturnType<typeof api.stopAll>>, _: unknown, ran: string[]) => {
     for (const { model_id, error, detail } of answer.failed) putNote(model_id, { error, detail });
-    const run = () => mutateOnce(client, startingAll(client), running);
+    const run = () => mutateOnce(client, startingAll(client), ran);
     say(answer.message, {
       tone: answer.failed.length > 0 ? "bad" : "calm",
-      ...(running.length > 0 ? { undo: { label: "START them again", run } } : {}),
+      ...(ran.length > 0 ? { undo: { label: "START them again", run } } : {}),
     });
   },
   onError: sayFailure,
@@ -179,13 +210,13 @@ export const enabling = (client: QueryClient) => ({
 
 /** Shown with the model, and said. */
 export function fail(model: Model, failure: unknown): void {
-  const note = noteOf(failure);
+  const note = refusalOf(failure);
   const cancelled = failure instanceof ApiError && failure.error === "Start cancelled";
   if (!cancelled) putNote(model.model_id, note);
   say(`${model.display_name}: ${note.error}`, { tone: cancelled ? "calm" : "bad" });
 }
 
 function sayFailure(failure: Error): void {
-  const { error, detail } = noteOf(failure);
+  const { error, detail } = refusalOf(failure);
   say(detail ? `${error}: ${detail}` : error, { tone: "bad" });
 }

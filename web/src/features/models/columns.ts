@@ -7,8 +7,9 @@ export const COLUMNS = [
   { id: "size", label: "Size", title: "Parameters" },
   { id: "quantization", label: "Quant", title: "Quantization" },
   { id: "tier", label: "Tier", title: "FAST, BALANCED or POWERFUL" },
-  { id: "context", label: "Context", title: "Tokens it was trained for" },
+  { id: "context", label: "Context", title: "Tokens: what was set, else what it was trained for" },
   { id: "memory", label: "Memory", title: "What it takes, or with ~ what it should take" },
+  { id: "speed", label: "Speed", title: "Tokens per second, mean of the last day's answers" },
   { id: "port", label: "Port", title: "Blank is automatic; a number pins it" },
 ] as const;
 

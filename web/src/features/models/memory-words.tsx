@@ -12,10 +12,14 @@ export function MemoryWords({ model, server }: { model: Model; server: Server | 
   }
   const expected = model.measured_memory_mb ?? model.estimated_memory_mb;
   if (expected === null) return <span>–</span>;
-  const how = model.measured_memory_mb === null ? "Estimated from its header" : "Measured when it last ran";
+  const isMeasured = model.measured_memory_mb !== null;
   return (
-    <span className="expected" title={how}>
+    <span
+      className="expected"
+      title={isMeasured ? "Measured when it last ran" : "Estimated from its header and its settings"}
+    >
       ~{memoryWords(expected)}
+      <span className="fact-note">{isMeasured ? "measured" : "estimated"}</span>
     </span>
   );
 }

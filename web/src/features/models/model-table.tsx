@@ -1,48 +1,135 @@
-import { useEffect, useRef, useState } from "react";
-import type { Model, Server } from "../../lib/api";
+import { type FocusEvent, Fragment, useMemo, useRef, useState } from "react";
+import type { Model } from "../../lib/api";
+import type { Together } from "../../lib/replicas";
+import { useStore } from "../../lib/store";
+import { useSwitch } from "./actions";
 import { COLUMNS, type ColumnId } from "./columns";
+import { useDetails } from "./details";
 import { ModelRow } from "./model-row";
 import type { Order } from "./order";
+import { isAll, selection, selectShown } from "./selection";
+import { useRows } from "./use-rows";
+import { useWalking } from "./walking";
 import "./model-table.css";
+import "./model-row.css";
 import "./model-table-narrow.css";
 
-const STEP = 150;
-
 interface TableProps {
-  /** What was searched and how it is sorted. Another question begins with few rows again. */
-  question: string;
   models: Model[];
-  servers: ReadonlyMap<string, Server>;
+  servers: ReadonlyMap<string, Together>;
+  speeds: ReadonlyMap<string, number>;
   order: Order;
   onOrder: (order: Order) => void;
+  /** Whether somebody is at the rows, so that none should move. */
+  onHold: (how: "pointer" | "keys", isSo: boolean) => void;
 }
 
-/** Every model given, in the order given. Thousands of rows are built as one scrolls towards them. */
-export function ModelTable({ question, models, servers, order, onOrder }: TableProps) {
-  const [grown, setGrown] = useState({ question, limit: STEP });
-  const limit = grown.question === question ? grown.limit : STEP;
+/** Every model given, in the order given; built are only those near the screen. */
+export function ModelTable({ models, servers, speeds, order, onOrder, onHold }: TableProps) {
+  const table = useRef<HTMLTableElement>(null);
+  const [focused, setFocused] = useState<string | null>(null);
+  // The row that the details came from is there to take the focus back.
+  const opened = useDetails()?.modelId ?? null;
+  const kept = useMemo(() => [focused, opened].filter((id) => id !== null), [focused, opened]);
+  const rows = useRows(table, models, kept);
+  const onKeyDown = useWalking({ table, models, rows, onSwitch: useSwitch() });
+  const onFocus = (event: FocusEvent) => {
+    setFocused(event.target.closest<HTMLElement>("[data-model]")?.dataset.model ?? null);
+    onHold("keys", event.target.matches(":focus-visible"));
+  };
+  const onBlur = () => {
+    setFocused(null);
+    onHold("keys", false);
+  };
+  const items = rows.getVirtualItems();
+  let reached = rows.options.scrollMargin;
   return (
-    <>
-      <table className="models">
-        <caption className="unseen">Models</caption>
-        <thead>
-          <tr>
-            {COLUMNS.map((column) => (
-              <HeaderCell key={column.id} {...column} order={order} onOrder={onOrder} />
-            ))}
-            <th scope="col" className="cell-actions">
-              <span className="unseen">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        {models.slice(0, limit).map((model) => (
-          <ModelRow key={model.model_id} model={model} server={servers.get(model.model_id)} />
+    <table
+      ref={table}
+      className="models"
+      aria-rowcount={models.length + 1}
+      onKeyDown={onKeyDown}
+      onFocus={onFocus}
+      onBlur={onBlur}
+      onPointerEnter={(event) => onHold("pointer", event.pointerType === "mouse")}
+      onPointerLeave={() => onHold("pointer", false)}
+    >
+      <caption className="unseen">Models</caption>
+      <Head models={models} order={order} onOrder={onOrder} />
+      {items.map((item) => {
+        const model = models[item.index];
+        const gapPx = item.start - reached;
+        reached = item.end;
+        return (
+          model && (
+            <Fragment key={item.key}>
+              <Gap heightPx={gapPx} />
+              <ModelRow
+                model={model}
+                index={item.index}
+                server={servers.get(model.model_id)}
+                speed={speeds.get(model.model_id)}
+                measure={rows.measureElement}
+              />
+            </Fragment>
+          )
+        );
+      })}
+      <Gap heightPx={rows.getTotalSize() - (reached - rows.options.scrollMargin)} />
+    </table>
+  );
+}
+
+/** In the place of rows that are not built. */
+function Gap({ heightPx }: { heightPx: number }) {
+  if (heightPx <= 0) return null;
+  return (
+    <tbody className="gap" aria-hidden="true">
+      <tr>
+        <td style={{ blockSize: heightPx }} />
+      </tr>
+    </tbody>
+  );
+}
+
+function Head({ models, order, onOrder }: Pick<TableProps, "models" | "order" | "onOrder">) {
+  return (
+    <thead>
+      <tr aria-rowindex={1}>
+        <th scope="col" className="cell-mark">
+          <MarkAll models={models} />
+        </th>
+        {COLUMNS.map((column) => (
+          <HeaderCell key={column.id} {...column} order={order} onOrder={onOrder} />
         ))}
-      </table>
-      {models.length > limit && (
-        <More left={models.length - limit} onMore={() => setGrown({ question, limit: limit + STEP })} />
-      )}
-    </>
+        <th scope="col" className="cell-actions">
+          <span className="unseen">Actions</span>
+        </th>
+      </tr>
+    </thead>
+  );
+}
+
+function MarkAll({ models }: { models: Model[] }) {
+  const { ids } = useStore(selection);
+  const all =
+    ids.size > 0 &&
+    isAll(
+      ids,
+      models.map(({ model_id }) => model_id),
+    );
+  return (
+    <label className="mark">
+      <input
+        type="checkbox"
+        aria-label="Select all that are shown"
+        checked={all}
+        ref={(box) => {
+          if (box) box.indeterminate = ids.size > 0 && !all;
+        }}
+        onChange={selectShown}
+      />
+    </label>
   );
 }
 
@@ -71,24 +158,5 @@ function HeaderCell({ id, label, title, order, onOrder }: HeaderProps) {
         </span>
       </button>
     </th>
-  );
-}
-
-/** Asks for more rows when it comes near the screen, or when pressed. */
-function More({ left, onMore }: { left: number; onMore: () => void }) {
-  const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
-    if (!button.current || !("IntersectionObserver" in window)) return;
-    const observer = new IntersectionObserver(
-      (seen) => seen.some((entry) => entry.isIntersecting) && onMore(),
-      { rootMargin: "1200px" },
-    );
-    observer.observe(button.current);
-    return () => observer.disconnect();
-  }, [onMore]);
-  return (
-    <button ref={button} type="button" className="button more" onClick={onMore}>
-      Show more ({left} left)
-    </button>
   );
 }

@@ -1,5 +1,4 @@
 import type { LastError, Model } from "../../lib/api";
-import { ApiError } from "../../lib/http";
 import { createStore } from "../../lib/store";
 
 /** What an action of this page was answered, shown in the model's row until dismissed or tried again. */
@@ -31,11 +30,6 @@ export function dismiss(model: Model): void {
   clearNote(model.model_id);
   const at = model.last_error?.at;
   if (at) notes.set((all) => ({ ...all, dismissed: { ...all.dismissed, [model.model_id]: at } }));
-}
-
-export function noteOf(failure: unknown): Note {
-  if (failure instanceof ApiError) return { error: failure.error, detail: failure.detail };
-  return { error: failure instanceof Error ? failure.message : String(failure), detail: "" };
 }
 
 /** The row's failure: what an action was answered, else why its server ended, unless dismissed. */

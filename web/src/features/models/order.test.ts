@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { aModel, aServer } from "../../testing/wire";
-import { found, memoryOf, type Order, ordered } from "./order";
+import { contextOf, memoryOf, type Order, ordered } from "./order";
 
 const small = aModel({
   model_id: "a",
@@ -25,8 +25,8 @@ const unknown = aModel({
 });
 const all = [unknown, large, small];
 
-const ids = (order: Order, servers = new Map()) =>
-  ordered(all, order, servers).map((model) => model.model_id);
+const ids = (order: Order, servers = new Map(), speeds = new Map()) =>
+  ordered(all, order, { servers, speeds }).map((model) => model.model_id);
 
 it("sorts names as people count", () => {
   expect(ids({ by: "name", descending: false })).toEqual(["a", "b", "c"]);
@@ -56,13 +56,15 @@ it("does not change what it is given", () => {
   expect(all.map((model) => model.model_id)).toEqual(["c", "b", "a"]);
 });
 
-it.each([
-  ["", 3],
-  ["gemma", 2],
-  ["GEMMA 70b", 1],
-  ["running", 1],
-  ["powerful", 1],
-  ["org/zephyr", 1],
-  ["q4_k_m", 3],
-  ["gemma zephyr", 0],
-])("finds for %o %i models", (search, count) => expect(found(all, search)).toHaveLength(count));
+it("sorts by speed, the unmeasured last", () => {
+  const speeds = new Map([
+    ["a", 12],
+    ["c", 40],
+  ]);
+  expect(ids({ by: "speed", descending: true }, new Map(), speeds)).toEqual(["c", "a", "b"]);
+});
+
+it("takes the context that was set before the trained one", () => {
+  expect(contextOf(aModel({ context_length: 32_768 }))).toBe(32_768);
+  expect(contextOf(aModel({ context_length: 32_768, settings: { ctx_size: 4096 } }))).toBe(4096);
+});

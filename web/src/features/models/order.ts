@@ -6,6 +6,12 @@ export interface Order {
   descending: boolean;
 }
 
+/** What is known of models beside themselves, by their ids. speeds: tokens per second. */
+export interface Readings {
+  servers: ReadonlyMap<string, Server>;
+  speeds: ReadonlyMap<string, number>;
+}
+
 type Sortable = string | number | null;
 
 const TIERS: Record<Tier, number> = { fast: 0, balanced: 1, powerful: 2 };
@@ -18,18 +24,18 @@ const STATUSES: Record<Status, number> = {
   failed: 5,
   stopped: 6,
 };
-const words = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
-const VALUES: Record<ColumnId, (model: Model, server: Server | undefined) => Sortable> = {
+const VALUES: Record<ColumnId, (model: Model, readings: Readings) => Sortable> = {
   enabled: (model) => (model.enabled ? 0 : 1),
   status: (model) => STATUSES[model.status],
-  name: (model) => model.display_name,
+  name: nameOf,
   family: (model) => model.family,
   size: (model) => model.size_b,
   quantization: (model) => model.quantization,
   tier: (model) => TIERS[model.tier],
-  context: (model) => model.context_length,
-  memory: (model, server) => memoryOf(model, server),
+  context: contextOf,
+  memory: (model, { servers }) => memoryOf(model, servers.get(model.model_id)),
+  speed: (model, { speeds }) => speeds.get(model.model_id) ?? null,
   port: (model) => model.port,
 };
 
@@ -39,61 +45,36 @@ export function memoryOf(model: Model, server: Server | undefined): number | nul
   return model.measured_memory_mb ?? model.estimated_memory_mb;
 }
 
+/** Tokens: what a person set, else what it was trained for. */
+export function contextOf({ settings, context_length }: Model): number | null {
+  return typeof settings.ctx_size === "number" && settings.ctx_size > 0 ? settings.ctx_size : context_length;
+}
+
 /** In order; what has no value comes last either way, and equals go by name. */
-export function ordered(models: Model[], order: Order, servers: ReadonlyMap<string, Server>): Model[] {
+export function ordered(models: Model[], order: Order, readings: Readings): Model[] {
   const sortValue = VALUES[order.by];
-  const keyed = models.map((model) => ({ model, value: sortValue(model, servers.get(model.model_id)) }));
+  const keyed = models.map((model) => ({ model, name: nameOf(model), value: sortValue(model, readings) }));
   keyed.sort((a, b) => {
     if (a.value === null || b.value === null) {
-      return Number(a.value === null) - Number(b.value === null) || byName(a.model, b.model);
+      return Number(a.value === null) - Number(b.value === null) || compared(a.name, b.name);
     }
     const difference = compared(a.value, b.value);
-    return (order.descending ? -difference : difference) || byName(a.model, b.model);
+    return (order.descending ? -difference : difference) || compared(a.name, b.name);
   });
   return keyed.map(({ model }) => model);
 }
 
-/** Every word of the search must be somewhere in what the row says about the model. */
-export function found(models: Model[], search: string): Model[] {
-  const wanted = search.toLowerCase().split(/\s+/).filter(Boolean);
-  if (wanted.length === 0) return models;
-  return models.filter((model) => {
-    const text = searchable(model);
-    return wanted.every((word) => text.includes(word));
-  });
+const names = new WeakMap<Model, string>();
+
+/** The name so that its letters are in the order in which people count: thousands are sorted at each event. */
+function nameOf(model: Model): string {
+  const known = names.get(model);
+  if (known !== undefined) return known;
+  const name = model.display_name.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(12, "0"));
+  names.set(model, name);
+  return name;
 }
 
-function searchable(model: Model): string {
-  const { display_name, model_id, family, quantization, tier, kind, status, repo, port, file_path } = model;
-  const flags = [
-    model.enabled ? "enabled" : "disabled",
-    model.missing && "missing",
-    model.problem && "problem",
-  ];
-  return [
-    display_name,
-    model_id,
-    family,
-    quantization,
-    tier,
-    kind,
-    status,
-    repo,
-    port,
-    file_path,
-    ...model.aliases,
-    ...model.capabilities,
-    ...flags,
-  ]
-    .filter(Boolean)
-    .join(" ")
-    .toLowerCase();
-}
-
-function compared(a: string | number, b: string | number): number {
-  return typeof a === "number" && typeof b === "number" ? a - b : words.compare(String(a), String(b));
-}
-
-function byName(a: Model, b: Model): number {
-  return words.compare(a.display_name, b.display_name);
+function compared<T extends string | number>(a: T, b: T): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

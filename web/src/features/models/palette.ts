@@ -17,10 +17,9 @@ export function listActions(client: QueryClient): Action[] {
 
 function forAll(client: QueryClient, models: Model[]): Action[] {
   const devices = client.getQueryData<System>(["system"])?.devices ?? [];
-  const running = models.filter(({ status }) => status === "running").map(({ model_id }) => model_id);
   return [
     { label: "START ALL ENABLED", run: () => mutateOnce(client, startingAll(client), undefined) },
-    { label: "STOP ALL SERVERS", run: () => mutateOnce(client, stoppingAll(client, running), undefined) },
+    { label: "STOP ALL SERVERS", run: () => mutateOnce(client, stoppingAll(client), undefined) },
     {
       label: "ENABLE ALL",
       hint: "that fit",

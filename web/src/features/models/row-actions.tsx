@@ -1,8 +1,10 @@
+import type { PointerEvent } from "react";
 import { Press } from "../../components/press";
 import type { Model } from "../../lib/api";
 import { canStart, canStop } from "../../lib/status";
 import { useStart, useStop } from "./actions";
 import { openDetails } from "./details";
+import { weigh } from "./weighed";
 
 /** START and STOP side by side, so that neither moves under the finger when the status changes. */
 export function RowActions({ model }: { model: Model }) {
@@ -16,7 +18,8 @@ export function RowActions({ model }: { model: Model }) {
           className="switch-start"
           aria-label={`START ${name}`}
           available={canStart(model) && !start.isPending}
-          onPress={() => start.mutate()}
+          onPress={() => start.mutate({})}
+          {...weighing(model)}
         >
           START
         </Press>
@@ -49,4 +52,14 @@ export function RowActions({ model }: { model: Model }) {
       </Press>
     </div>
   );
+}
+
+/** While START is pointed at or has the focus, the memory bar shows what it would come to. */
+function weighing({ model_id }: Model) {
+  return {
+    onPointerEnter: ({ pointerType }: PointerEvent) => weigh("pointer", model_id, pointerType !== "touch"),
+    onPointerLeave: () => weigh("pointer", model_id, false),
+    onFocus: () => weigh("focus", model_id, true),
+    onBlur: () => weigh("focus", model_id, false),
+  };
 }

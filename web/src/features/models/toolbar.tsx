@@ -9,9 +9,8 @@ import "./toolbar.css";
 /** What is done to all models at once, and the line that says what came of it. */
 export function Toolbar({ models, fitting }: { models: Model[]; fitting: Model[] }) {
   const client = useQueryClient();
-  const running = models.filter(({ status }) => status === "running").map(({ model_id }) => model_id);
   const startAll = useMutation(startingAll(client));
-  const stopAll = useMutation(stoppingAll(client, running));
+  const stopAll = useMutation(stoppingAll(client));
   const rescan = useMutation(rescanning(client));
   const enableAll = useMutation(enabling(client));
   return (

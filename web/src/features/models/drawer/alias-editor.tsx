@@ -1,14 +1,14 @@
 import { type FormEvent, useState } from "react";
 import type { Model } from "../../../lib/api";
+import { refusalOf } from "../../../lib/http";
 import { useEdit } from "../actions";
-import { noteOf } from "../notes";
 
 /** Further names that requests may use, split at commas. */
 export function AliasEditor({ model }: { model: Model }) {
   const edit = useEdit(model, "here");
   const [draft, setDraft] = useState<string | null>(null);
   const known = model.aliases.join(", ");
-  const refusal = edit.isError ? noteOf(edit.error) : null;
+  const refusal = edit.isError ? refusalOf(edit.error) : null;
   function submit(event: FormEvent): void {
     event.preventDefault();
     if (draft === null || draft === known) return;

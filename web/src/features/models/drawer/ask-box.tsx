@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { api, type ChatAnswer, type Model } from "../../../lib/api";
-import { noteOf } from "../notes";
+import { refusalOf } from "../../../lib/http";
 import "./ask-box.css";
 
 /** One question to one running model. Leaving takes the question back. */
@@ -56,6 +56,6 @@ function answerWords(answer: ChatAnswer): string {
 
 function failureWords(failure: Error): string {
   if (failure.name === "AbortError") return "Cancelled.";
-  const { error, detail } = noteOf(failure);
+  const { error, detail } = refusalOf(failure);
   return detail ? `${error}: ${detail}` : error;
 }

@@ -2,8 +2,8 @@ import { useState } from "react";
 import { CopyButton } from "../../../components/copy-button";
 import { Press } from "../../../components/press";
 import type { Model } from "../../../lib/api";
+import { refusalOf } from "../../../lib/http";
 import { useEdit } from "../actions";
-import { noteOf } from "../notes";
 import { type Variant, variantsOf } from "../settings";
 import { AliasEditor } from "./alias-editor";
 import { namesOf } from "./snippets";
@@ -38,7 +38,7 @@ function Variants({ model }: { model: Model }) {
   const variants = variantsOf(model);
   /** The place of the one that is edited; past the end for a new one. */
   const [edited, setEdited] = useState<number | null>(null);
-  const refusal = edit.isError ? noteOf(edit.error) : null;
+  const refusal = edit.isError ? refusalOf(edit.error) : null;
   function save(all: Variant[]): void {
     const settings = { variants: all.length > 0 ? all : null };
     edit.mutate({ settings }, { onSuccess: () => setEdited(null) });

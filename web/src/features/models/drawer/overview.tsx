@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { CopyButton } from "../../../components/copy-button";
 import { api, type Model } from "../../../lib/api";
+import { refusalOf } from "../../../lib/http";
 import type { Together } from "../../../lib/replicas";
-import { noteOf } from "../notes";
 import { Estimate } from "./estimate";
 import { type Fact, howItIsBuilt, whatItIs, whereItIs } from "./facts";
 import { LiveCharts } from "./live-charts";
@@ -21,9 +21,9 @@ export function Overview({ model, server }: { model: Model; server: Together | u
       <section className="drawer-part" aria-label="Memory">
         <h3>Memory</h3>
         {plan.data && <Estimate model={model} plan={plan.data} />}
-        {plan.error && <p className="refusal">{noteOf(plan.error).error}</p>}
+        {plan.error && <p className="refusal">{refusalOf(plan.error).error}</p>}
       </section>
-      {error && <p className="refusal">{noteOf(error).error}</p>}
+      {error && <p className="refusal">{refusalOf(error).error}</p>}
       {details && (
         <div className="overview-facts">
           <Facts title="What it is" facts={whatItIs(details)} />

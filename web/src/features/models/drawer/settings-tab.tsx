@@ -1,8 +1,8 @@
 import { useMemo, useState } from "react";
 import type { EngineOption, Model } from "../../../lib/api";
 import { countWords } from "../../../lib/format";
+import { refusalOf } from "../../../lib/http";
 import { useChoice, useEdit } from "../actions";
-import { noteOf } from "../notes";
 import { COMMON_NAMES, type OptionHelp, OWN_NAMES, useOptionHelp } from "../options";
 import { PortField } from "../port-field";
 import { type Drafts, draftsAfter, refusedName, settingValue, shownText } from "../settings";
@@ -211,7 +211,7 @@ export interface Refusal {
 
 function refusalOf(failure: Error | null, options: ReadonlyMap<string, EngineOption>): Refusal | null {
   if (failure === null) return null;
-  const { error, detail } = noteOf(failure);
+  const { error, detail } = refusalOf(failure);
   return { name: refusedName(error, detail, options.keys()), words: `${error}. ${detail}` };
 }
 

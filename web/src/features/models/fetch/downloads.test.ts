@@ -25,6 +25,7 @@ it("takes a snapshot for the whole truth", () => {
     servers: { servers: [], total_running: 0 },
     system: aSystem(),
     downloads: [aDownload({ id: "d9" })],
+    benchmarks: [],
   };
   expect(idsOf(listAfter(list(aDownload()), { event: "snapshot", data }))).toEqual(["d9"]);
 });

@@ -2,12 +2,11 @@ import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tansta
 import { useEffect } from "react";
 import type { LiveEvent } from "../../../lib/events";
 import { countWords, durationWords, memoryWords, percentWords } from "../../../lib/format";
-import { retryMs } from "../../../lib/http";
+import { refusalOf, retryMs } from "../../../lib/http";
 import { hearEvents, isLive } from "../../../lib/live";
 import { mutateOnce } from "../../../lib/mutate";
 import { useStore } from "../../../lib/store";
 import { say } from "../../../lib/toasts";
-import { noteOf } from "../notes";
 import { type Download, type DownloadList, wire } from "./wire";
 
 const KEY = ["downloads"];
@@ -136,7 +135,7 @@ function without(list: DownloadList, gone: string): DownloadList {
 }
 
 function sayFailure(failure: Error): void {
-  const { error, detail } = noteOf(failure);
+  const { error, detail } = refusalOf(failure);
   say(detail ? `${error}: ${detail}` : error, { tone: "bad" });
 }
 

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { Press } from "../../../components/press";
-import { noteOf } from "../notes";
+import { refusalOf } from "../../../lib/http";
 import { useDownloads } from "./downloads";
 import { Downloads } from "./downloads-list";
 import { Offers } from "./offers";
@@ -85,7 +85,7 @@ function Suggestions({ onPick }: { onPick: (repo: string) => void }) {
 }
 
 function Refusal({ failure }: { failure: Error }) {
-  const { error, detail } = noteOf(failure);
+  const { error, detail } = refusalOf(failure);
   return (
     <p className="refusal">
       <strong>{error}</strong> {detail}

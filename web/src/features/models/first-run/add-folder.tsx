@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type DragEvent, type FormEvent, useState } from "react";
-import { noteOf } from "../notes";
+import { refusalOf } from "../../../lib/http";
 import { adding, pathIn } from "./folders";
 import "../../../components/words.css";
 import "./folders.css";
@@ -11,7 +11,7 @@ export function AddFolder() {
   const [path, setPath] = useState("");
   const [over, setOver] = useState(false);
   const [withoutPath, setWithoutPath] = useState<string | null>(null);
-  const refusal = add.isError ? noteOf(add.error) : null;
+  const refusal = add.isError ? refusalOf(add.error) : null;
   function type(text: string): void {
     setPath(text);
     setWithoutPath(null);

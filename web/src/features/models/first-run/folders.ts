@@ -2,11 +2,10 @@ import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-quer
 import { useEffect } from "react";
 import type { components } from "../../../lib/api.gen";
 import { countWords } from "../../../lib/format";
-import { request, retryMs } from "../../../lib/http";
+import { refusalOf, request, retryMs } from "../../../lib/http";
 import { hearEvents } from "../../../lib/live";
 import { mutateOnce } from "../../../lib/mutate";
 import { say } from "../../../lib/toasts";
-import { noteOf } from "../notes";
 
 type FolderList = components["schemas"]["FolderList"];
 export type Folder = components["schemas"]["FolderOut"];
@@ -55,7 +54,7 @@ export const removing = (client: QueryClient) => ({
     const run = () => mutateOnce(client, adding(client), path);
     say(`${path} is not searched any more. Its files stay.`, { undo: { label: "Undo", run } });
   },
-  onError: (failure: Error) => say(noteOf(failure).error, { tone: "bad" }),
+  onError: (failure: Error) => say(refusalOf(failure).error, { tone: "bad" }),
   onSettled: () => client.invalidateQueries({ queryKey: ["fleet"] }),
 });
 
