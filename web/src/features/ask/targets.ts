@@ -57,7 +57,7 @@ function itsNames(model: Model, group: Target["group"]): Target[] {
     name: model.model_id,
     label: model.display_name,
     group,
-    note: refusalOf(model),
+    note: noteOf(model),
     sees: sees(model),
   };
   const variants = (model.settings.variants ?? []) as { name: string }[];
@@ -71,7 +71,7 @@ function itsNames(model: Model, group: Target["group"]): Target[] {
   ];
 }
 
-function refusalOf({ status }: Model): string {
+function noteOf({ status }: Model): string {
   if (status === "running") return "Running.";
   if (status === "starting" || status === "queued") return "Loading. Your question waits for it.";
   return "Stopped. Your question starts it.";

@@ -25,7 +25,7 @@ export function SettingsTab({ model }: { model: Model }) {
   const saved = usePlan(model, {});
   const plan = usePlan(model, settled);
   const save = useEdit(model, "here");
-  const refusal = refusalOf(save.error ?? plan.error, options);
+  const refusal = fieldRefusalOf(save.error ?? plan.error, options);
   const has = Object.keys(drafts).length > 0;
   const state: FieldState = { model, drafts, edit: settled, plan: plan.data, refusal, onType: type };
   function type(name: string, text: string): void {
@@ -209,7 +209,7 @@ export interface Refusal {
   words: string;
 }
 
-function refusalOf(failure: Error | null, options: ReadonlyMap<string, EngineOption>): Refusal | null {
+function fieldRefusalOf(failure: Error | null, options: ReadonlyMap<string, EngineOption>): Refusal | null {
   if (failure === null) return null;
   const { error, detail } = refusalOf(failure);
   return { name: refusedName(error, detail, options.keys()), words: `${error}. ${detail}` };
