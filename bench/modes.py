@@ -52,7 +52,11 @@ def main() -> None:
 def prepare(plane: ControlPlane) -> None:
     """All three run, each in a tier of its own."""
     for name, tier in zip(NAMES, TIERS, strict=True):
-        choices = {"enabled": True, "tier": tier, "settings": {"ctx_size": 2048, "cache_ram": 0}}
+        choices = {
+            "enabled": True,
+            "tier": tier,
+            "settings": {"ctx_size": 2048, "cache_ram": 0, "threads": 1},
+        }
         plane.call("PATCH", f"/api/models/{name.lower()}_135m_fast", choices)
     plane.call("POST", "/api/models/servers/start-all")
 
