@@ -37,6 +37,7 @@ from synapse_engine.fleet.restarts import RestartLimits
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.turns import places_to_load
 from synapse_engine.gateway.activity import Activity
+from synapse_engine.gateway.as_models.models import AsModels
 from synapse_engine.gateway.candidates import Candidates
 from synapse_engine.gateway.contexts import Contexts
 from synapse_engine.gateway.gateway import Gateway
@@ -245,7 +246,7 @@ async def wire_gateway(
 async def wire_queries(
     settings: Settings, registry: Registry, fleet: Fleet, gateway: Gateway, store: Store
 ) -> Queries:
-    return Queries(
+    queries = Queries(
         gateway,
         Candidates(registry, fleet, gateway.names, Contexts(fleet, gateway.pool)),
         Keeper(store, settings.queries_max),
@@ -253,6 +254,8 @@ async def wire_queries(
         may_start=settings.modes_start,
         deadline_seconds=settings.modes_seconds,
     )
+    gateway.modes = AsModels(queries, settings.modes_news)
+    return queries
 
 
 async def _keep_up(work: Callable[[], Awaitable[None]]) -> None:

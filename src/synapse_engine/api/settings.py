@@ -61,6 +61,7 @@ def apply(services: Services) -> None:
     gateway.lines.queue_max = settings.queue_max
     gateway.lines.queue_seconds = settings.queue_seconds
     gateway.news.manner = settings.loading_news
+    gateway.modes.manner = settings.modes_news
     gateway.body_max_bytes = settings.body_max_bytes
     services.queries.may_start = settings.modes_start
     services.queries.deadline_seconds = settings.modes_seconds

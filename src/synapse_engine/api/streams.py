@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable
+from contextlib import aclosing
 from typing import TypeVar
 
 from starlette.responses import StreamingResponse
+
+from synapse_engine.gateway.silence import with_silences
 
 HEARTBEAT_SECONDS = 15.0
 LOOK_SECONDS = 0.2
@@ -67,23 +70,9 @@ async def until_end(
     source: AsyncGenerator[bytes], heartbeat_seconds: float = HEARTBEAT_SECONDS
 ) -> AsyncIterator[bytes]:
     """What the source gives, to its end; a comment where nothing came for a while."""
-    waiting: asyncio.Future[bytes | None] | None = None
-    try:
-        while True:
-            waiting = waiting or asyncio.ensure_future(anext(source, None))
-            done, _ = await asyncio.wait({waiting}, timeout=heartbeat_seconds)
-            if not done:
-                yield HEARTBEAT
-                continue
-            piece, waiting = waiting.result(), None
-            if piece is None:
-                return
-            yield piece
-    finally:
-        if waiting is not None:
-            waiting.cancel()
-            await asyncio.wait({waiting})
-        await source.aclose()
+    async with aclosing(with_silences(source, heartbeat_seconds)) as pieces:
+        async for piece in pieces:
+            yield HEARTBEAT if piece is None else piece
 
 
 async def merged(

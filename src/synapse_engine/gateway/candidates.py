@@ -35,7 +35,7 @@ class Candidates:
         """Raises ModelNotFound, AmbiguousModelName, and BadRequest for a mode, which is no model."""
         targets = [self._names.find(name, NO_BODY) for name in names]
         if any(target.mode for target in targets):
-            raise BadRequest("A mode cannot play in a mode", "Name models, variants or upstreams.")
+            raise BadRequest("A mode cannot ask a mode", "Name models, variants or upstreams.")
         await self._contexts.learn(target.model_ids[0] for target in targets if target.remote is None)
         found = []
         for name, target in zip(names, targets, strict=True):

@@ -23,13 +23,18 @@ from synapse_engine.modes.steps import Mode
 
 AUTO = "auto"
 LOADED = "loaded"
+# Modes that may be asked for as if they were models.
+MODES: Mapping[str, Mode] = {
+    f"synapse/{mode}": mode for mode in ("auto", "simple", "two_stage", "council", "debate")
+}
+OURS = "synapse"
 TIERS = tuple(Tier)
 HOW_TO_FIND = (
     "GET /v1/models lists what may be asked for; on the page, tick a model to enable it, or press START."
 )
 COMPARED = 200
 TIER_NAMES = {tier.value: tier for tier in Tier}
-RESERVED = frozenset([AUTO, LOADED, *TIER_NAMES])
+RESERVED = frozenset([AUTO, LOADED, OURS, *TIER_NAMES, *MODES])
 # Names differ in case too, so that without a bound a client could go on for ever.
 KNOWN_MAX = 4096
 CANDIDATES_MAX = 20
@@ -89,6 +94,8 @@ class Names:
             return self._for_question(question_of(body.whole()))
         if reserved in TIER_NAMES:
             return self._of_tier(TIER_NAMES[reserved])
+        if reserved in MODES:
+            return Target((), mode=MODES[reserved])
         target = self._named(name)
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
@@ -317,7 +324,9 @@ class Names:
 
 def _check_not_reserved(name: str) -> None:
     if name.casefold() in RESERVED:
-        raise InvalidChoice(f"Reserved name: {name}", f"{', '.join(sorted(RESERVED))} mean any model.")
+        raise InvalidChoice(
+            f"Reserved name: {name}", f"{', '.join(sorted(RESERVED))} have a meaning of their own."
+        )
 
 
 def _only_model(known: Known) -> str:

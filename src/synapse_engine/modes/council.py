@@ -136,7 +136,7 @@ async def _refining(state: _Council) -> Steps:
         label = speech.member.label
         if speech.text is not None:
             state.answers[label] = speech
-        else:
+        elif speech.turn:
             yield Note(f"{label} stays with its first answer.", speech.turn, label)
 
 
@@ -184,8 +184,6 @@ async def _putting_together(state: _Council, round: int) -> Steps:
         if speech.text is not None:
             yield Answer(speech.text, speech.turn, speech.model)
             return
-        if state.floor.left_seconds <= 0:
-            break
     best = state.answers[ranked[0].label]
     yield Note(
         "Nobody could put the answers together: this is the strongest one.", best.turn, ranked[0].label

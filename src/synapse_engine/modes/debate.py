@@ -112,6 +112,8 @@ def _statement(state: _Debate, member: Member, other: Member, round: int) -> Spe
 
 
 def _ending(state: _Debate, speech: Speech) -> Found | None:
+    if not speech.turn:
+        return Found("failure", "Its time is over.")
     if speech.text is None:
         return Found("failure", f"{speech.member.label} cannot go on, and nobody takes its place.")
     before = [own.text or "" for own in state.own(speech.member)]
@@ -142,8 +144,6 @@ async def _summing_up(state: _Debate) -> Steps:
         if speech.text is not None:
             yield Answer(speech.text, speech.turn, speech.model)
             return
-        if floor.left_seconds <= 0:
-            break
     last = [each for each in (state.last_of("pro"), state.last_of("con")) if each is not None]
     if not last:
         raise NoAnswer(floor.reasons)

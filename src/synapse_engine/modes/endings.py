@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from synapse_engine.modes.agreement import similarity, words_of
 from synapse_engine.modes.steps import EndingReason
 
-# Two statements of one side in other words are at 0.5 to 0.7; a copy with a new beginning is above this.
+# A copy with other words here and there is above this.
 REPEATED_FROM = 0.9
 WORDS_MIN = 6
 

@@ -48,6 +48,7 @@ class Floor:
         # Of members that were replaced: by label, who plays them now.
         self._standing_in: dict[str, Candidate] = {}
         self._asked_again: set[str] = set()
+        self._is_closed = False
 
     @property
     def seconds(self) -> float:
@@ -69,13 +70,22 @@ class Floor:
     def ask(self, candidate: Candidate, order: Order) -> AsyncGenerator[Piece | Figures]:
         return self._asker.ask(candidate.name, order)
 
+    def close(self) -> Note | None:
+        """Its time is over, of which nobody has to hear twice."""
+        if self._is_closed:
+            return None
+        self._is_closed = True
+        words = (
+            f"The time for all of it ({self.options.deadline_seconds:g} s) is over: nobody is asked any more."
+        )
+        self.reasons.append(words)
+        return Note(words)
+
     def replace(self, member: Member, error: SynapseError | str) -> Candidate | None:
         """Who is to take the place of a member that failed; None: nobody.
 
         A reserve, or itself once more where its server has just ended, as that may be back.
         """
-        if self.left_seconds <= 0:
-            return None
         if self._reserves:
             self._standing_in[member.label] = self._reserves.pop(0)
             return self._standing_in[member.label]
@@ -130,6 +140,10 @@ class Speech:
     async def steps(self) -> Steps:
         """A turn; where it fails another one of whoever takes its place, until one says something."""
         while True:
+            if self._floor.left_seconds <= 0:
+                if note := self._floor.close():
+                    yield note
+                return
             candidate = self._floor.candidate(self.member)
             async with aclosing(self._one_turn(candidate)) as steps:
                 async for step in steps:
@@ -139,7 +153,7 @@ class Speech:
             reason = f"{candidate.name} has failed ({_short(self._error)})"
             self._floor.reasons.append(f"{candidate.name}: {self._error}.")
             self._replaced += 1
-            may_go_on = self._replaced <= REPLACED_MAX
+            may_go_on = self._replaced <= REPLACED_MAX and self._floor.left_seconds > 0
             follower = self._floor.replace(self.member, self._error) if may_go_on else None
             if follower is None:
                 yield Note(f"{reason}; nobody takes its place.", self.turn, self.member.label)
@@ -200,13 +214,10 @@ class Speech:
         except SynapseError as error:
             self._error = error
         except TimeoutError:
-            self._error = f"its time is over: all of it may take {self._floor.options.deadline_seconds:.0f} s"
+            self._error = f"its time is over: all may take {self._floor.options.deadline_seconds:g} s"
 
     async def _in_time(self, pieces: AsyncGenerator[Piece | Figures]) -> Piece | Figures | None:
-        left_seconds = self._floor.left_seconds
-        if left_seconds <= 0:
-            raise TimeoutError
-        async with asyncio.timeout(left_seconds):
+        async with asyncio.timeout(max(0.0, self._floor.left_seconds)):
             return await anext(pieces, None)
 
     def _options(self, candidate: Candidate) -> dict[str, Any]:
@@ -232,7 +243,7 @@ async def together(sources: Sequence[Steps]) -> Steps:
     try:
         while waiting:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for ready in done:
+            for ready in [task for task in waiting if task in done]:
                 source = waiting.pop(ready)
                 step = ready.result()
                 if step is not None:
