@@ -185,7 +185,10 @@ it("asks another model again", async () => {
   const user = open();
   await ask(user, "Who?");
   (await request(1)).send(words("I am small.") + END);
-  await user.selectOptions(await screen.findByRole("combobox", { name: "Retry with another model or mode" }), "auto");
+  await user.selectOptions(
+    await screen.findByRole("combobox", { name: "Retry with another model or mode" }),
+    "auto",
+  );
   expect((await request(2)).question).toMatchObject({ model: "auto", messages: [{ content: "Who?" }] });
   expect(screen.queryByText("I am small.")).toBeNull();
 });

@@ -3,6 +3,7 @@ import { rateWords, secondsWords } from "../../../lib/format";
 import { useNames } from "./names";
 import { roundsOf } from "./reading";
 import { Seats } from "./seats";
+import "../../../components/plain-table.css";
 
 /** One question to several models: answers side by side, and a table of what they took. */
 export function Compare({ record }: { record: QueryRecord }) {

@@ -3,6 +3,7 @@ import { percentWords, secondsWords } from "../../../lib/format";
 import { Fold } from "./fold";
 import { notesOf, type ReviewTable, type Round, reviewTableOf, roundsOf } from "./reading";
 import { Seats } from "./seats";
+import "../../../components/plain-table.css";
 import "./council.css";
 
 interface Props {
@@ -56,6 +57,7 @@ function Reviews({ record, round }: { record: QueryRecord; round: Round }) {
     <>
       {table && <Scores table={table} />}
       <Fold
+        key={table ? "read" : "unread"}
         title="As they were written"
         aside={`${round.seats.length} reviews`}
         notes={notesOf(record, turnsOf(round)).length}

@@ -14,6 +14,7 @@ import { outcomeOf } from "./outcome";
 import { notesOf, notesOfAll, phaseOf, played } from "./reading";
 import { Notes, Speech } from "./speech";
 import { Timeline } from "./timeline";
+import "../../../components/plain-table.css";
 import "./query-view.css";
 
 interface Props {
@@ -41,16 +42,16 @@ export function QueryView({ record, children }: Props) {
       {mode !== "benchmark" && <FinalAnswer record={record} />}
       {record.status === "cancelled" && <p className="answer-quiet">Stopped.</p>}
       {failure && <FailureNote failure={failure} />}
-      {!isRunning && record.turns.length > 0 && (
-        <Fold title="Who spoke when" aside={totals(record)} isOpenAtFirst={false}>
-          <Timeline record={record} />
-        </Fold>
-      )}
       {!isRunning && (
         <footer className="answer-foot">
           {record.answer && <CopyButton label="Copy the answer" text={record.answer.text} />}
           {children}
         </footer>
+      )}
+      {!isRunning && record.turns.length > 0 && (
+        <Fold title="Who spoke when" aside={totals(record)} isOpenAtFirst={false}>
+          <Timeline record={record} />
+        </Fold>
       )}
     </div>
   );

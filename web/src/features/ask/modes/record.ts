@@ -7,7 +7,7 @@ export type Step = {
 export type Spoken = QueryRecord["turns"][number];
 
 /** The record after one more step, the first of which is `begun`. What a step does not touch stays the same object. */
-export function after(record: QueryRecord | null, { event, data }: Step): QueryRecord | null {
+export function recordAfter(record: QueryRecord | null, { event, data }: Step): QueryRecord | null {
   if (event === "begun") return begun(data);
   if (!record) return null;
   switch (event) {

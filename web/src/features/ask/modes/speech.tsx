@@ -3,7 +3,7 @@ import type { Figures, QueryRecord } from "../../../lib/api";
 import { countWords, rateWords, secondsWords } from "../../../lib/format";
 import { Thoughts } from "../answer";
 import { CopyButton } from "../copy-button";
-import { roleWords, speakerOf, useNames } from "./names";
+import { speakerOf, useNames } from "./names";
 import { isOpen, type Note, notesOf } from "./reading";
 import type { Spoken } from "./record";
 import "./speech.css";
@@ -48,7 +48,9 @@ export function Speech({ record, turns, shape = "text", tone }: Props) {
       <TurnBody turn={turn} isUnderWay={record.status === "running"} shape={shape} />
       <footer className="speech-foot">
         {turn.figures && <FiguresLine figures={turn.figures} />}
-        {turn.text.trim() && <CopyButton label={`Copy what ${name} said`} text={turn.text.trim()} />}
+        {!isOpen(turn) && tone !== "final" && turn.text.trim() && (
+          <CopyButton label={`Copy what ${name} said`} text={turn.text.trim()} />
+        )}
       </footer>
       <Given record={record} turn={turn} />
     </section>
@@ -99,7 +101,7 @@ function Earlier({ turn }: { turn: Spoken }) {
 /** From when to when, in the whole answer's time. */
 function TurnTime({ turn }: { turn: Spoken }) {
   const began = secondsWords(turn.began_seconds);
-  if (turn.ended_seconds == null) return <span className="speech-time">since {began}</span>;
+  if (turn.ended_seconds == null) return null;
   return (
     <span className="speech-time" title={`From ${began} to ${secondsWords(turn.ended_seconds)}`}>
       {secondsWords(turn.ended_seconds - turn.began_seconds)}
@@ -133,18 +135,25 @@ export function Notes({ notes }: { notes: Note[] }) {
   );
 }
 
+/** What a model was given of a turn, in words. */
+function textOf({ member, role }: Spoken): string {
+  const words: Partial<Record<Spoken["role"], string>> = {
+    draft: "the draft",
+    review: `the review by ${member}`,
+    refine: `${member}, refined`,
+    moderator: "the moderator",
+  };
+  return words[role] ?? member;
+}
+
 /** All that the model was given, and whose texts that were. */
 function Given({ record, turn }: { record: QueryRecord; turn: Spoken }) {
   const [isShown, setShown] = useState(false);
   const heard = record.turns.filter(({ turn: number }) => turn.hears.includes(number));
-  const from = heard.map((other) =>
-    other.role === "answer" ? other.member : `${other.member} (${roleWords(other.role).toLowerCase()})`,
-  );
+  const from = [...new Set(heard.map(textOf))];
   return (
     <details className="speech-given" onToggle={(event) => setShown(event.currentTarget.open)}>
-      <summary>
-        Was given {from.length > 0 ? `the texts of ${[...new Set(from)].join(", ")}` : "the question"}
-      </summary>
+      <summary>Was given {from.length > 0 ? from.join(", ") : "the question"}</summary>
       {isShown && (
         <ol>
           {turn.messages.map(({ role, content }, index) => (

@@ -3,7 +3,7 @@ import type { components } from "../../../lib/api.gen";
 import { follow } from "../../../lib/events";
 import { request } from "../../../lib/http";
 import type { Mode } from "./kinds";
-import { after, type Step } from "./record";
+import { recordAfter, type Step } from "./record";
 
 type Schemas = components["schemas"];
 export type Page = Schemas["QueryPage"];
@@ -58,7 +58,7 @@ async function grow(
   await follow(
     path,
     (told) => {
-      record = after(record, told as Step);
+      record = recordAfter(record, told as Step);
       // What comes at once is shown at once.
       if (isTold) queueMicrotask(tellOnce);
       isTold = false;
