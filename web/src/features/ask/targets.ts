@@ -32,7 +32,7 @@ export function targetsOf(models: Model[]): Target[] {
 /** The modes, where they are offered beside models. */
 export const MODE_TARGETS: readonly Target[] = KINDS.map(({ mode, label, words }) => ({
   name: askedAs(mode),
-  label,
+  label: `${label} mode`,
   group: "Several models",
   note: words,
   sees: false,

@@ -8,11 +8,10 @@ import "../../../components/plain-table.css";
 /** One question to several models: answers side by side, and a table of what they took. */
 export function Compare({ record }: { record: QueryRecord }) {
   const seats = roundsOf(record.turns).flatMap(({ seats }) => seats);
-  const isWide = seats.length > 1;
   return (
     <>
       <Seats record={record} label="Answers" seats={seats} />
-      {isWide && <FiguresTable record={record} />}
+      <FiguresTable record={record} />
     </>
   );
 }

@@ -1,5 +1,5 @@
 import type { QueryRecord } from "../../../lib/api";
-import { percentWords, secondsWords } from "../../../lib/format";
+import { countWords, percentWords, secondsWords } from "../../../lib/format";
 import { Fold } from "./fold";
 import { notesOf, type ReviewTable, type Round, reviewTableOf, roundsOf } from "./reading";
 import { Seats } from "./seats";
@@ -48,7 +48,7 @@ function asideOf(round: Round): string {
   if (ended.length < turns.length)
     return `${round.seats.filter(({ turns }) => turns.at(-1)?.ended_seconds != null).length} of ${round.seats.length} done`;
   const began = Math.min(...turns.map(({ began_seconds }) => began_seconds));
-  return `${round.seats.length} members · ${secondsWords(Math.max(...ended) - began)}`;
+  return `${countWords(round.seats.length, "member")} · ${secondsWords(Math.max(...ended) - began)}`;
 }
 
 function Reviews({ record, round }: { record: QueryRecord; round: Round }) {
@@ -59,7 +59,7 @@ function Reviews({ record, round }: { record: QueryRecord; round: Round }) {
       <Fold
         key={table ? "read" : "unread"}
         title="As they were written"
-        aside={`${round.seats.length} reviews`}
+        aside={countWords(round.seats.length, "review")}
         notes={notesOf(record, turnsOf(round)).length}
         isOpenAtFirst={table === null}
       >

@@ -7,7 +7,7 @@ const ENDINGS: Record<NonNullable<QueryRecord["ending"]>["reason"], string> = {
   concession: "gives up its case",
   repetition: "repeats itself",
   disengagement: "takes no more part",
-  turn_limit: "All turns are over",
+  turn_limit: "The limit is reached",
   failure: "cannot go on",
 };
 
