@@ -110,14 +110,14 @@ export function withQuestion(
   return { ...conversation, title, models, turns: [...conversation.turns, turn] };
 }
 
-/** With one more question, to be answered by a mode. */
+/** With one more question, to be answered by a mode, which the next ones go to as well. */
 export function withQuery(conversation: Conversation, plan: Plan, question: string): Conversation {
   const { models } = conversation;
   const asked = withQuestion(conversation, [askedAs(plan.mode)], question, []);
   const turns = asked.turns.map((turn) =>
     turn === asked.turns.at(-1) ? { ...turn, plan: { ...plan, queryId: null } } : turn,
   );
-  return { ...asked, models, turns };
+  return { ...asked, models, mode: plan.mode, turns };
 }
 
 export function withPlan(

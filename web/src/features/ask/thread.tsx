@@ -34,7 +34,8 @@ export function Thread({ conversation, wanted, wantedMode }: Props) {
   const [edited, setEdited] = useState<string | null>(null);
   const content = useRef<HTMLDivElement>(null);
   const goToEnd = useStick(content);
-  const mode = conversation.mode ?? (turns.length === 0 ? wantedMode : undefined);
+  const isWanted = turns.length === 0 && (wanted !== null || wantedMode !== undefined);
+  const mode = isWanted ? wantedMode : conversation.mode;
   const plan = mode && planOf(conversation, mode);
   useKeys([{ keys: "Escape", words: "Stop the answer", run: () => stop(id) }]);
   const canSee =

@@ -18,7 +18,10 @@ export function Council({ record, isUnfolded }: Props) {
     <Fold
       key={round.role}
       title={TITLES[round.role] ?? round.role}
-      aside={asideOf(round)}
+      aside={asideOf(
+        round,
+        record.agreements.find((measured) => measured.round === round.round),
+      )}
       notes={notesOf(record, turnsOf(round)).length}
       isOpenAtFirst={isUnfolded}
     >
@@ -40,15 +43,17 @@ const TITLES: Partial<Record<Round["role"], string>> = {
 
 const turnsOf = ({ seats }: Round) => seats.flatMap(({ turns }) => turns);
 
-/** How many have ended, and how long all of it took. */
-function asideOf(round: Round): string {
+/** How many have ended, how long all of it took, and how far they agree then. */
+function asideOf(round: Round, agreement: QueryRecord["agreements"][number] | undefined): string {
   const turns = turnsOf(round);
   const ends = turns.map(({ ended_seconds }) => ended_seconds);
   const ended = ends.filter((end): end is number => end != null);
   if (ended.length < turns.length)
     return `${round.seats.filter(({ turns }) => turns.at(-1)?.ended_seconds != null).length} of ${round.seats.length} done`;
   const began = Math.min(...turns.map(({ began_seconds }) => began_seconds));
-  return `${countWords(round.seats.length, "member")} · ${secondsWords(Math.max(...ended) - began)}`;
+  const words = [countWords(round.seats.length, "member"), secondsWords(Math.max(...ended) - began)];
+  if (agreement) words.push(`agree ${percentWords(agreement.similarity)}`);
+  return words.join(" · ");
 }
 
 function Reviews({ record, round }: { record: QueryRecord; round: Round }) {

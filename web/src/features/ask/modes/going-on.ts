@@ -1,5 +1,6 @@
 import type { QueryRecord } from "../../../lib/api";
 import { type Conversation, newAnswer, newConversation, newId, type Turn, withQuery } from "../conversation";
+import { KINDS } from "./kinds";
 import { outcomeOf } from "./outcome";
 
 /** A conversation that begins with what a query was told before, and with the query itself. */
@@ -7,17 +8,14 @@ export function conversationOf(record: QueryRecord): Conversation {
   const { id, mode, models, options, query, history } = record;
   const system = history.find(({ role }) => role === "system")?.content ?? "";
   const { system_prompt: _, ...own } = options;
-  const asked = withQuery(
-    newConversation({ system, mode, models: [] }),
-    { mode, models, options: own },
-    query,
-  );
+  const asked = withQuery(newConversation({ system }), { mode, models, options: own }, query);
   const turns = asked.turns.map((turn) => ({
     ...turn,
     plan: { mode, models, options: own, queryId: id },
     answers: turn.answers.map((answer) => ({ ...answer, ...outcomeOf(record) })),
   }));
-  return { ...asked, turns: [...turnsBefore(history), ...turns] };
+  const { mode: _mode, ...chat } = { ...asked, turns: [...turnsBefore(history), ...turns] };
+  return KINDS.some((kind) => kind.mode === mode) ? { ...chat, mode } : chat;
 }
 
 function turnsBefore(history: QueryRecord["history"]): Turn[] {

@@ -1,5 +1,4 @@
 import { useEffect, useMemo, useState } from "react";
-import { useKeys } from "../../../lib/keys";
 import { go, restate } from "../../../lib/router";
 import { useStore } from "../../../lib/store";
 import { say } from "../../../lib/toasts";
@@ -18,8 +17,6 @@ export default function KeptQuery({ id, targets }: { id: number; targets: Target
   const record = useStore(recordStore(id));
   const [problem, setProblem] = useState<string | null>(null);
   const names = useMemo(() => namesFrom(targets), [targets]);
-  const stopIt = () => stop(stopName(id));
-  useKeys([{ keys: "Escape", words: "Stop the answer", run: stopIt }]);
   useEffect(() => {
     setProblem(null);
     open(id).catch((failure: Error) => setProblem(failure.message));
@@ -50,7 +47,7 @@ export default function KeptQuery({ id, targets }: { id: number; targets: Target
         </QueryView>
         {record.status === "running" && (
           <p>
-            <button type="button" className="button" onClick={stopIt}>
+            <button type="button" className="button" onClick={() => stop(stopName(id))}>
               STOP
             </button>
           </p>

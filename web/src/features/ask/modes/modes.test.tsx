@@ -6,7 +6,7 @@ import type { QueryAsk } from "../../../lib/api";
 import { toasts } from "../../../lib/toasts";
 import { FakeControlPlane, json, refusal } from "../../../testing/control-plane";
 import { aModel } from "../../../testing/wire";
-import { newConversation, withPlan, withQuery } from "../conversation";
+import { newConversation, settled, withPlan, withQuery } from "../conversation";
 import AskPage from "../page";
 import { change, draft, shelf } from "../shelf";
 import { newPlan } from "./kinds";
@@ -140,7 +140,6 @@ it("shows a council as it happens, and keeps its answer in the conversation", as
     history: [],
     stream: true,
   });
-  await phase("Choosing who answers").catch(() => undefined);
   const id = newId();
   send(begun({ id }), ...COUNCIL, text(1, "Because"));
   await phase("Round 1: members answer");
@@ -388,7 +387,7 @@ function askedBefore(queryId: number): void {
   const { id } = draft.get();
   change(id, (now) => withQuery(now, newPlan("council"), "Before?"));
   const turnId = shelf.get()[0]?.turns[0]?.id ?? "";
-  change(id, (now) => withPlan(now, turnId, { ...newPlan("council"), queryId }));
+  change(id, (now) => settled(withPlan(now, turnId, { ...newPlan("council"), queryId })));
   location.hash = `#/ask?c=${id}`;
 }
 

@@ -41,10 +41,11 @@ export function retryQuery(conversationId: string, turnId: string, plan: Plan): 
  * What became of a turn that was asked before the page was loaded: its record, and where it is still under
  * way its steps to the end. Throws ApiError, Unreachable.
  */
-export async function recall(conversationId: string, { id: turnId, plan }: Turn): Promise<void> {
-  if (plan?.queryId == null || recordStore(plan.queryId).get()) return;
-  settle(conversationId, turnId, await look(plan.queryId));
-  settle(conversationId, turnId, await attend(plan.queryId, conversationId));
+export async function recall(conversationId: string, { id: turnId, plan, answers }: Turn): Promise<void> {
+  const id = plan?.queryId ?? null;
+  if (id === null || answers[0]?.state === "asking") return;
+  settle(conversationId, turnId, recordStore(id).get() ?? (await look(id)));
+  settle(conversationId, turnId, await attend(id, conversationId));
 }
 
 /** A query's record, and where it is under way its steps to the end. Throws ApiError, Unreachable. */
@@ -63,8 +64,16 @@ async function look(id: number): Promise<QueryRecord> {
   return record;
 }
 
+const attended = new Map<number, Promise<QueryRecord | null>>();
+
 /** Follows a query to its end, if it is under way. Who stops it ends it for whoever began it too. */
-async function attend(id: number, name: string): Promise<QueryRecord | null> {
+function attend(id: number, name: string): Promise<QueryRecord | null> {
+  const found = attended.get(id) ?? followToEnd(id, name).finally(() => attended.delete(id));
+  attended.set(id, found);
+  return found;
+}
+
+async function followToEnd(id: number, name: string): Promise<QueryRecord | null> {
   const store = recordStore(id);
   if (store.get()?.status !== "running") return store.get();
   const leaving = new AbortController();
@@ -130,6 +139,8 @@ async function settleFailure(
 function settle(conversationId: string, turnId: string, record: QueryRecord | null): void {
   if (!record) return;
   const { text, state, failure } = outcomeOf(record);
+  const before = findConversation(conversationId)?.turns.find(({ id }) => id === turnId)?.answers[0];
+  if (before?.state === state && before.text === text) return;
   const isWritten = record.status !== "running";
   change(
     conversationId,

@@ -109,7 +109,7 @@ function TurnTime({ turn }: { turn: Spoken }) {
   );
 }
 
-const NOTEWORTHY_SECONDS = 0.05;
+const NOTEWORTHY_SECONDS = 0.2;
 
 function FiguresLine({ figures }: { figures: Figures }) {
   const { output_tokens, output_per_second, first_token_seconds, queue_seconds, load_seconds } = figures;
@@ -140,7 +140,7 @@ function textOf({ member, role }: Spoken): string {
   const words: Partial<Record<Spoken["role"], string>> = {
     draft: "the draft",
     review: `the review by ${member}`,
-    refine: `${member}, refined`,
+    refine: `${member} (refined)`,
     moderator: "the moderator",
   };
   return words[role] ?? member;
