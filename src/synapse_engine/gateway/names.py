@@ -111,9 +111,9 @@ class Names:
         return Target((known.remote.name,), remote=known)
 
     def knows(self, name: str) -> bool:
-        """Whether it is a name of a model, of a variant or of an upstream's, be it of several."""
+        """Whether it is a name of a model, of a variant, of an upstream's or of a mode, be it of several."""
         self._keep_up()
-        return self._is_local(name) or self._remote_of(name) is not None
+        return name.casefold() in MODES or self._is_local(name) or self._remote_of(name) is not None
 
     def name_of(self, model_id: str, variant: str) -> str:
         """The shortest name that means this variant and nothing else."""

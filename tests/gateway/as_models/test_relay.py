@@ -163,6 +163,33 @@ async def test_anthropics_clients(plane: ControlPlane) -> None:
     assert (refused.status_code, refused.json()["error"]["type"]) == (400, "invalid_request_error")
 
 
+async def test_ollamas_clients(plane: ControlPlane) -> None:
+    await enabled(plane)
+    await plane.patch("/api/settings", {"modes_news": "reasoning"})
+    asked = {"model": "synapse/two_stage:latest", "messages": MESSAGES, "options": {"num_predict": 9}}
+    records = [json.loads(line) for line in (await plane.post("/api/chat", asked)).text.splitlines()]
+    said = [record["message"] for record in records]
+    assert "".join(message["content"] for message in said) == "Hello"
+    thoughts = "".join(message.get("thinking", "") for message in said)
+    assert "DRAFT drafts" in thoughts and thoughts.endswith("Hm.")
+    assert [record["done"] for record in records] == [False] * (len(records) - 1) + [True]
+    assert (records[-1]["prompt_eval_count"], records[-1]["eval_count"]) == (10, 4)
+    whole = (await plane.post("/api/chat", {**asked, "stream": False})).json()
+    assert (whole["message"]["content"], whole["done"], whole["done_reason"]) == ("Hello", True, "stop")
+    generated = await plane.post(
+        "/api/generate", {"model": "synapse/simple", "prompt": "Hi", "stream": False}
+    )
+    assert generated.json()["response"] == "Hello"
+    record = (await plane.get("/api/query/1")).json()
+    assert record["options"] == {"max_tokens": 9}
+    loaded = (await plane.post("/api/generate", {"model": "synapse/simple"})).json()
+    assert loaded["done_reason"] == "load"
+    raw = await plane.post("/api/generate", {"model": "synapse/simple", "prompt": "Hi", "raw": True})
+    assert raw.status_code == 400
+    embed = await plane.post("/api/embed", {"model": "synapse/simple", "input": "Hi"})
+    assert embed.status_code == 400
+
+
 async def test_refusals(plane: ControlPlane) -> None:
     nobody = await chat(plane)
     assert (nobody.status_code, nobody.json()["error"]["code"]) == (503, "nobody_to_ask")

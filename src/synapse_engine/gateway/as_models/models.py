@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synapse_engine.errors import BadRequest
 from synapse_engine.gateway.as_models.answer import ModeAnswer, Waiting
-from synapse_engine.gateway.as_models.asked import read_chat
+from synapse_engine.gateway.as_models.asked import ModeAsked, read_chat
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.heads import RequestHead
 from synapse_engine.gateway.news import Manner
@@ -21,9 +21,13 @@ class AsModels:
         self.queries = queries
         self.manner = manner
 
+    def read(self, path: str, body: bytes, mode: Mode, priority: int = 1) -> ModeAsked:
+        """Raises BadRequest."""
+        if path not in CHATS:
+            raise BadRequest("A mode is asked in chats only", f"POST to one of {', '.join(sorted(CHATS))}.")
+        return read_chat(body, mode, priority)
+
     def answer(self, mode: Mode, waiting: Waiting, head: RequestHead, body: Body, client: str) -> ModeAnswer:
         """It is answered from now on. Raises BadRequest."""
-        if head.path not in CHATS:
-            raise BadRequest("A mode is asked in chats only", f"POST to one of {', '.join(sorted(CHATS))}.")
-        asked = read_chat(body.whole(), mode, head.priority)
+        asked = self.read(head.path, body.whole(), mode, head.priority)
         return ModeAnswer(self.queries, waiting, asked, head.endpoint.dialect, client, self.manner)
