@@ -53,7 +53,7 @@ def test_ask_a_stopped_model(page: Page, control_plane: Serving) -> None:
     answer = page.get_by_role("region", name=f"Answer of {REAL}")
     expect(answer).to_contain_text("Paris", timeout=LOAD_MS)
     expect(answer).to_contain_text("tokens/s", timeout=LOAD_MS)
-    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("button", name="Add a second model").click()
     ask(page, "Write a Python function that adds two numbers, in a code block. Then a list of three fruits.")
     expect(page.get_by_role("region", name="Answer of")).to_have_count(3)
     expect(page.get_by_text("tokens/s")).to_have_count(3, timeout=LOAD_MS)

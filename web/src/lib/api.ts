@@ -23,6 +23,12 @@ export type EngineOption = Schemas["EngineOption"];
 export type EngineChoice = Schemas["EngineChoice"];
 export type Plan = Schemas["PlanOut"];
 export type Device = Schemas["DeviceOut"];
+export type QueryAsk = Schemas["QueryAsk"];
+export type QueryOptions = Schemas["QueryOptions"];
+export type QueryRecord = Schemas["QueryRecord"];
+export type QueryEvents = Schemas["QueryEvents"];
+export type QueryRow = Schemas["QueryRow"];
+export type Figures = Schemas["Figures"];
 export type LastError = Schemas["LastError"];
 export type FailedModel = Schemas["FailedModel"];
 

@@ -58,7 +58,7 @@ function keyOf(event: KeyboardEvent): string | null {
 function isTypedInto(target: EventTarget | null): boolean {
   if (!(target instanceof Element)) return false;
   if (target.closest("[role=dialog], dialog, [role=menu]")) return true;
-  return target.matches("textarea, select, input:not([type=checkbox]), [contenteditable]");
+  return target.matches("textarea, select, input:not([type=checkbox], [type=radio]), [contenteditable]");
 }
 
 function bound(keys: string): Binding | undefined {

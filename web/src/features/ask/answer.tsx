@@ -1,6 +1,6 @@
 import { lazy, Suspense, useDeferredValue } from "react";
 import { CopyButton } from "../../components/copy-button";
-import { countWords } from "../../lib/format";
+import { countWords, secondsWords } from "../../lib/format";
 import { Link } from "../../lib/router";
 import { type Answer, type Failure, type Speed, spoken } from "./conversation";
 import { NameOptions } from "./name-options";
@@ -42,14 +42,14 @@ export function AnswerView({ answer, targets, onRetry }: Props) {
         <footer className="answer-foot">
           {answer.speed && <SpeedNote speed={answer.speed} />}
           {text && <CopyButton label={`Copy the answer of ${label}`} text={text} />}
-          {onRetry && <Retry answer={answer} targets={targets} onRetry={onRetry} />}
+          {onRetry && <Retry model={answer.model} targets={targets} onRetry={onRetry} />}
         </footer>
       )}
     </section>
   );
 }
 
-function Thoughts({ thinking, still }: { thinking: string; still: boolean }) {
+export function Thoughts({ thinking, still }: { thinking: string; still: boolean }) {
   const shown = useDeferredValue(thinking);
   const words = shown.split(/\s+/).length;
   return (
@@ -62,7 +62,7 @@ function Thoughts({ thinking, still }: { thinking: string; still: boolean }) {
   );
 }
 
-function FailureNote({ failure: { error, detail, next } }: { failure: Failure }) {
+export function FailureNote({ failure: { error, detail, next } }: { failure: Failure }) {
   return (
     <div className="answer-failure" role="alert">
       <strong>{error}</strong>
@@ -83,30 +83,27 @@ function SpeedNote({ speed: { tokens, tokensPerSecond, firstTokenSeconds } }: { 
   return <span className="answer-speed">{words.filter(Boolean).join(" · ")}</span>;
 }
 
-function secondsWords(seconds: number): string {
-  return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
-}
-
 interface RetryProps {
-  answer: Answer;
+  /** The name that was asked. */
+  model: string;
   targets: Target[];
   onRetry: (model: string) => void;
 }
 
-function Retry({ answer, targets, onRetry }: RetryProps) {
+export function Retry({ model, targets, onRetry }: RetryProps) {
   return (
     <>
-      <button type="button" className="button button-plain" onClick={() => onRetry(answer.model)}>
+      <button type="button" className="button button-plain" onClick={() => onRetry(model)}>
         Retry
       </button>
       <select
         className="retry-with"
-        aria-label="Retry with another model"
+        aria-label="Retry with another model or mode"
         value=""
         onChange={(event) => onRetry(event.target.value)}
       >
         <option value="">Retry with…</option>
-        <NameOptions targets={targets.filter(({ name }) => name !== answer.model)} />
+        <NameOptions targets={targets.filter(({ name }) => name !== model)} />
       </select>
     </>
   );

@@ -8,13 +8,12 @@ import {
   settled,
   upTo,
   withAnswer,
+  withPlan,
   withQuestion,
 } from "./conversation";
 import { change, findConversation } from "./shelf";
+import { begin, stop } from "./under-way";
 import { ask, type Piece } from "./wire";
-
-/** What is being asked, by conversation. It goes on while another page is looked at. */
-const underWay = new Map<string, Set<AbortController>>();
 
 /** Puts a question to each of the models at once. */
 export function send(conversationId: string, models: string[], question: string, images: string[]): void {
@@ -23,17 +22,11 @@ export function send(conversationId: string, models: string[], question: string,
   turn?.answers.forEach((_, column) => void answer(conversationId, turn.id, column));
 }
 
-/** Asks another question in place of an earlier one; what followed it goes. Returns how to take that back. */
-export function sendInstead(
-  conversation: Conversation,
-  turnId: string,
-  models: string[],
-  question: string,
-  images: string[],
-): () => void {
+/** Has `ask` put another question in place of an earlier one; what followed it goes. Returns how to take that back. */
+export function askInstead(conversation: Conversation, turnId: string, ask: () => void): () => void {
   stop(conversation.id);
   change(conversation.id, (now) => upTo(now, turnId), false);
-  send(conversation.id, models, question, images);
+  ask();
   return () => {
     stop(conversation.id);
     change(conversation.id, (now) => ({ ...now, turns: settled(conversation).turns }));
@@ -42,12 +35,10 @@ export function sendInstead(
 
 /** Has a column of the last turn answered again, by the same model or another one. */
 export function retry(conversationId: string, turnId: string, column: number, model: string): void {
-  change(conversationId, (now) => withAnswer(now, turnId, column, () => newAnswer(model)));
+  change(conversationId, (now) =>
+    withAnswer(withPlan(now, turnId, undefined), turnId, column, () => newAnswer(model)),
+  );
   void answer(conversationId, turnId, column);
-}
-
-export function stop(conversationId: string): void {
-  for (const controller of underWay.get(conversationId) ?? []) controller.abort();
 }
 
 async function answer(conversationId: string, turnId: string, column: number): Promise<void> {
@@ -55,8 +46,7 @@ async function answer(conversationId: string, turnId: string, column: number): P
   const model = asked?.turns.find(({ id }) => id === turnId)?.answers[column]?.model;
   if (!asked || model === undefined) return;
   const controller = new AbortController();
-  const together = underWay.get(conversationId) ?? new Set();
-  underWay.set(conversationId, together.add(controller));
+  const end = begin(conversationId, () => controller.abort());
   const edit = (how: (answer: Answer) => Answer, write: boolean) =>
     change(conversationId, (now) => withAnswer(now, turnId, column, how), write);
   const watch = new Watch();
@@ -70,7 +60,7 @@ async function answer(conversationId: string, turnId: string, column: number): P
   } catch (failure) {
     edit((now) => ended(now, failure, watch), true);
   } finally {
-    together.delete(controller);
+    end();
   }
 }
 

@@ -1,3 +1,5 @@
+import { askedAs, type Mode, type Plan } from "./modes/kinds";
+
 /** How fast an answer came. firstTokenSeconds: from the sending of the question, waiting and loading included. */
 export interface Speed {
   tokens: number;
@@ -33,6 +35,13 @@ export interface Turn {
   images: string[];
   /** One for each column. */
   answers: Answer[];
+  /** Where a mode of several models answers, which then is the one column. */
+  plan?: TurnPlan;
+}
+
+/** How a mode was asked; queryId: the control plane's record of it, null until there is one. */
+export interface TurnPlan extends Plan {
+  queryId: number | null;
 }
 
 /** Names as llama-server has them. What is absent is the model's own choice. */
@@ -45,6 +54,10 @@ export interface Conversation {
   models: string[];
   system: string;
   sampling: Sampling;
+  /** What answers the next question, where that is a mode of several models. */
+  mode?: Mode;
+  /** What was last chosen of each mode. */
+  plans?: Partial<Record<Mode, Plan>>;
   turns: Turn[];
   /** When it was last changed, in ms since 1970. */
   changedMs: number;
@@ -95,6 +108,28 @@ export function withQuestion(
   const turn: Turn = { id: newId(), question, images, answers: models.map(newAnswer) };
   const title = conversation.title === UNTITLED ? titleOf(question) : conversation.title;
   return { ...conversation, title, models, turns: [...conversation.turns, turn] };
+}
+
+/** With one more question, to be answered by a mode, which the next ones go to as well. */
+export function withQuery(conversation: Conversation, plan: Plan, question: string): Conversation {
+  const { models } = conversation;
+  const asked = withQuestion(conversation, [askedAs(plan.mode)], question, []);
+  const turns = asked.turns.map((turn) =>
+    turn === asked.turns.at(-1) ? { ...turn, plan: { ...plan, queryId: null } } : turn,
+  );
+  return { ...asked, models, mode: plan.mode, turns };
+}
+
+export function withPlan(
+  conversation: Conversation,
+  turnId: string,
+  plan: TurnPlan | undefined,
+): Conversation {
+  const turns = conversation.turns.map(({ plan: before, ...turn }) => {
+    const now = turn.id === turnId ? plan : before;
+    return now === undefined ? turn : { ...turn, plan: now };
+  });
+  return { ...conversation, turns };
 }
 
 /** As it was before the turn, and without all that followed. */
@@ -170,6 +205,6 @@ function titleOf(question: string): string {
 }
 
 // Not crypto.randomUUID, which a page without HTTPS does not have.
-function newId(): string {
+export function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint32Array(3)), (part) => part.toString(36)).join("");
 }

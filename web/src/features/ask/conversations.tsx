@@ -4,13 +4,21 @@ import { Menu, MenuEntry } from "../../components/menu";
 import { go, Link } from "../../lib/router";
 import { useStore } from "../../lib/store";
 import { say } from "../../lib/toasts";
-import { stop } from "./asking";
 import type { Conversation } from "./conversation";
+import { History } from "./modes/history";
 import { change, MOST_CONVERSATIONS, remove, shelf } from "./shelf";
+import { stop } from "./under-way";
 import "./conversations.css";
 
-/** Every conversation that this browser keeps. */
-export function Conversations({ here }: { here: string }) {
+interface Props {
+  /** The conversation that is shown. */
+  here: string | null;
+  /** The query that is shown, where it is in none. */
+  query: number | null;
+}
+
+/** Every conversation that this browser keeps, and every question to a mode that the control plane does. */
+export function Conversations({ here, query }: Props) {
   const kept = useStore(shelf);
   const [renamed, setRenamed] = useState<string | null>(null);
   return (
@@ -33,13 +41,14 @@ export function Conversations({ here }: { here: string }) {
         {kept.length === 0 ? "Conversations stay" : "Kept"} in this browser: the newest {MOST_CONVERSATIONS},
         up to 4 MB.
       </p>
+      <History here={query} />
     </nav>
   );
 }
 
 interface EntryProps {
   conversation: Conversation;
-  here: string;
+  here: string | null;
   onRename: () => void;
 }
 

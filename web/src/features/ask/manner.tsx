@@ -4,6 +4,8 @@ import "./manner.css";
 
 interface Props {
   conversation: Conversation;
+  /** Whether a mode answers, which takes fewer of them. */
+  isForMode: boolean;
   onChange: (edit: (conversation: Conversation) => Conversation) => void;
 }
 
@@ -15,10 +17,14 @@ const SETTINGS: { name: keyof Sampling; words: string; step: number; most?: numb
   { name: "max_tokens", words: "where an answer ends at the latest", step: 1 },
 ];
 
+const NOT_OF_MODES: (keyof Sampling)[] = ["top_k", "min_p"];
+
 /** System prompt and sampling of one conversation. What is left empty is the model's own choice. */
-export function Manner({ conversation, onChange }: Props) {
+export function Manner({ conversation, isForMode, onChange }: Props) {
   const { system, sampling } = conversation;
-  const count = Object.keys(sampling).length + (system.trim() ? 1 : 0);
+  const settings = SETTINGS.filter(({ name }) => !isForMode || !NOT_OF_MODES.includes(name));
+  const given = settings.filter(({ name }) => sampling[name] !== undefined);
+  const count = given.length + (system.trim() ? 1 : 0);
 
   function set(name: keyof Sampling, written: string): void {
     onChange((now) => {
@@ -42,7 +48,7 @@ export function Manner({ conversation, onChange }: Props) {
         />
       </label>
       <div className="manner-settings">
-        {SETTINGS.map(({ name, words, step, most }) => (
+        {settings.map(({ name, words, step, most }) => (
           <Setting
             key={name}
             name={name}

@@ -170,7 +170,7 @@ it("edits the last question with the up arrow, and takes that back", async () =>
 it("has two models answer side by side, and says that a question starts the stopped one", async () => {
   const user = open();
   await screen.findAllByRole("option", { name: SMOL });
-  await user.click(screen.getByRole("button", { name: "Compare" }));
+  await user.click(screen.getByRole("button", { name: "Add a second model" }));
   await user.selectOptions(screen.getByRole("combobox", { name: /^Second model/ }), "large");
   await screen.findByText("Stopped. Your question starts it.");
   await ask(user, "Who?");
@@ -185,7 +185,10 @@ it("asks another model again", async () => {
   const user = open();
   await ask(user, "Who?");
   (await request(1)).send(words("I am small.") + END);
-  await user.selectOptions(await screen.findByRole("combobox", { name: "Retry with another model" }), "auto");
+  await user.selectOptions(
+    await screen.findByRole("combobox", { name: "Retry with another model or mode" }),
+    "auto",
+  );
   expect((await request(2)).question).toMatchObject({ model: "auto", messages: [{ content: "Who?" }] });
   expect(screen.queryByText("I am small.")).toBeNull();
 });

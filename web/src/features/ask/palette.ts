@@ -2,6 +2,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import type { Action } from "../../lib/feature";
 import type { Fleet } from "../../lib/live";
 import { go } from "../../lib/router";
+import { KINDS } from "./modes/kinds";
 import { shelf } from "./shelf";
 import { targetsOf } from "./targets";
 
@@ -14,6 +15,11 @@ export function listActions(client: QueryClient): Action[] {
       label: `Ask ${label}`,
       hint: name,
       run: () => go("ask", { model: name }),
+    })),
+    ...KINDS.map(({ mode, label, words }) => ({
+      label: `Ask by ${label}`,
+      hint: words,
+      run: () => go("ask", { mode }),
     })),
     ...shelf.get().map(({ id, title }) => ({
       label: title,

@@ -1,10 +1,11 @@
 import type { Model, Tier } from "../../lib/api";
+import { askedAs, KINDS } from "./modes/kinds";
 
 /** A name that can be asked. */
 export interface Target {
   name: string;
   label: string;
-  group: "Whichever is best" | "Running" | "Started by a question";
+  group: "Whichever is best" | "Running" | "Started by a question" | "Several models";
   /** What a question to it means just now. */
   note: string;
   sees: boolean;
@@ -27,6 +28,15 @@ export function targetsOf(models: Model[]): Target[] {
     ...stopped.flatMap((model) => itsNames(model, "Started by a question")),
   ];
 }
+
+/** The modes, where they are offered beside models. */
+export const MODE_TARGETS: readonly Target[] = KINDS.map(({ mode, label, words }) => ({
+  name: askedAs(mode),
+  label: `${label} mode`,
+  group: "Several models",
+  note: words,
+  sees: false,
+}));
 
 /** By whom the next question is answered where nobody was chosen. */
 export function atHand(targets: Target[], before: string | undefined): string | undefined {

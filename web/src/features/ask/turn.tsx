@@ -1,12 +1,15 @@
-import { memo } from "react";
+import { lazy, memo, Suspense } from "react";
 import { CopyButton } from "../../components/copy-button";
 import { AnswerView } from "./answer";
 import { Composer } from "./composer";
 import type { Turn } from "./conversation";
-import type { Target } from "./targets";
+import { MODE_TARGETS, type Target } from "./targets";
 import "./turn.css";
 
+const QueryTurn = lazy(() => import("./modes/query-turn"));
+
 interface Props {
+  conversationId: string;
   turn: Turn;
   targets: Target[];
   canSee: boolean;
@@ -19,7 +22,8 @@ interface Props {
 
 /** A question and what each column's model said to it. */
 export const TurnView = memo(function TurnView(props: Props) {
-  const { turn, targets, canSee, isLast, isEdited, onEdit, onSendInstead, onRetry } = props;
+  const { conversationId, turn, targets, canSee, isLast, isEdited, onEdit, onSendInstead, onRetry } = props;
+  const names = turn.answers.length === 1 ? [...targets, ...MODE_TARGETS] : targets;
   return (
     <article className="turn" aria-label="Question and answers">
       {isEdited ? (
@@ -34,17 +38,28 @@ export const TurnView = memo(function TurnView(props: Props) {
       ) : (
         <Question turn={turn} onEdit={() => onEdit(turn.id)} />
       )}
-      <div className="answers" data-columns={turn.answers.length}>
-        {turn.answers.map((answer, column) => (
-          <AnswerView
-            // biome-ignore lint/suspicious/noArrayIndexKey: a column is its place
-            key={column}
-            answer={answer}
-            targets={targets}
-            onRetry={isLast ? (model) => onRetry(turn.id, column, model) : null}
+      {turn.plan ? (
+        <Suspense fallback={<p className="answer-quiet">Loading…</p>}>
+          <QueryTurn
+            conversationId={conversationId}
+            turn={turn}
+            targets={names}
+            onRetry={isLast ? (name) => onRetry(turn.id, 0, name) : null}
           />
-        ))}
-      </div>
+        </Suspense>
+      ) : (
+        <div className="answers" data-columns={turn.answers.length}>
+          {turn.answers.map((answer, column) => (
+            <AnswerView
+              // biome-ignore lint/suspicious/noArrayIndexKey: a column is its place
+              key={column}
+              answer={answer}
+              targets={names}
+              onRetry={isLast ? (name) => onRetry(turn.id, column, name) : null}
+            />
+          ))}
+        </div>
+      )}
     </article>
   );
 });

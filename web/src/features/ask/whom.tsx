@@ -15,7 +15,7 @@ export function Whom({ models, targets, onChoose }: Props) {
   return (
     <div className="whom">
       {models.map((model, column) => (
-        <Choice
+        <NameChoice
           // biome-ignore lint/suspicious/noArrayIndexKey: a column is its place
           key={column}
           label={column === 0 ? "Model" : "Second model"}
@@ -30,7 +30,7 @@ export function Whom({ models, targets, onChoose }: Props) {
           available={other !== undefined}
           onPress={() => other && onChoose([...models, other.name])}
         >
-          Compare
+          Add a second model
         </Press>
       )}
       {models.length > 1 && (
@@ -44,16 +44,18 @@ export function Whom({ models, targets, onChoose }: Props) {
 
 interface ChoiceProps {
   label: string;
+  /** Whether it stands there for all to see. */
+  isLabelShown?: boolean;
   model: string;
   targets: Target[];
   onChoose: (model: string) => void;
 }
 
-function Choice({ label, model, targets, onChoose }: ChoiceProps) {
+export function NameChoice({ label, isLabelShown = false, model, targets, onChoose }: ChoiceProps) {
   const chosen = targets.find(({ name }) => name === model);
   return (
     <label className="whom-choice">
-      <span className="unseen">{label}</span>
+      <span className={isLabelShown ? "" : "unseen"}>{label}</span>
       <select value={model} onChange={(event) => onChoose(event.target.value)}>
         {!chosen && <option value={model}>{model}</option>}
         <NameOptions targets={targets} />
