@@ -39,6 +39,27 @@ export function percentWords(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
+/** A time that passes while one waits: `80 ms`, `1.2 s`, `2 min 5 s`. */
+export function secondsWords(seconds: number | null): string {
+  if (seconds === null) return NONE;
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 100) return `${seconds.toFixed(1)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+/** Tokens per second. */
+export function rateWords(perSecond: number | null): string {
+  if (perSecond === null) return NONE;
+  return `${perSecond >= 100 ? Math.round(perSecond) : perSecond.toFixed(1)} t/s`;
+}
+
+/** The time of day; with the date where it was another day. */
+export function timeWords(at: string, now = new Date()): string {
+  const time = new Date(at);
+  const clock = time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return time.toDateString() === now.toDateString() ? clock : `${time.toLocaleDateString()} ${clock}`;
+}
+
 export function countWords(count: number, singular: string, plural = `${singular}s`): string {
   return `${count} ${count === 1 ? singular : plural}`;
 }

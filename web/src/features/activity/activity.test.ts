@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
-import { linePath, secondsWords, topOf, totalsOf } from "./series";
+import { linePath, topOf } from "../../components/plot";
+import { secondsWords } from "../../lib/format";
+import { totalsOf } from "./series";
 import { anEnded } from "./testing";
 import { passes, withEnded } from "./traffic";
 import type { Bucket, Filter, Page } from "./wire";

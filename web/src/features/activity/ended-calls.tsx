@@ -1,10 +1,11 @@
 import { useMemo } from "react";
 import { Press } from "../../components/press";
 import type { Model } from "../../lib/api";
+import { rateWords, secondsWords, timeWords } from "../../lib/format";
 import { restate } from "../../lib/router";
 import { Waiting } from "./live-calls";
 import { DIALECTS, OUTCOME_TONES, OUTCOMES } from "./outcomes";
-import { rateWords, secondsWords, timeWords } from "./series";
+
 import { useEnded } from "./traffic";
 import type { EndedCall, Filter } from "./wire";
 

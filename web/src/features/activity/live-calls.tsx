@@ -1,9 +1,9 @@
 import { useEffect, useState } from "react";
 import { Press } from "../../components/press";
-import { countWords } from "../../lib/format";
+import { countWords, secondsWords } from "../../lib/format";
 import { cancel } from "./cancel";
 import { STAGES } from "./outcomes";
-import { secondsWords } from "./series";
+
 import { useInFlight, useQueue } from "./traffic";
 import type { LiveCall } from "./wire";
 

@@ -1,8 +1,8 @@
 import { lazy, Suspense, useDeferredValue } from "react";
+import { CopyButton } from "../../components/copy-button";
 import { countWords } from "../../lib/format";
 import { Link } from "../../lib/router";
 import { type Answer, type Failure, type Speed, spoken } from "./conversation";
-import { CopyButton } from "./copy-button";
 import { NameOptions } from "./name-options";
 import type { Target } from "./targets";
 import "./answer.css";

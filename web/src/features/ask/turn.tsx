@@ -1,8 +1,8 @@
 import { memo } from "react";
+import { CopyButton } from "../../components/copy-button";
 import { AnswerView } from "./answer";
 import { Composer } from "./composer";
 import type { Turn } from "./conversation";
-import { CopyButton } from "./copy-button";
 import type { Target } from "./targets";
 import "./turn.css";
 

@@ -1,10 +1,17 @@
 import { expect, it } from "vitest";
+import { marked, plainOf, spansOf } from "../../components/log/ansi";
+import { levelOf } from "../../components/log/log-view";
+import {
+  MOST_LINES,
+  NEW_START,
+  NOTHING,
+  type Tail,
+  type TailEvent,
+  tailAfter,
+} from "../../components/log/tail";
 import { aModel, aRegistry, aServer } from "../../testing/wire";
-import { marked, plainOf, spansOf } from "./ansi";
 import { fileName } from "./download";
-import { levelOf } from "./log-view";
 import { followPath, OWN, queryOf, sourceIn, sourcesOf } from "./sources";
-import { MOST_LINES, NEW_START, NOTHING, type Tail, type TailEvent, tailAfter } from "./tail";
 
 const lines = (...texts: string[]): TailEvent => ({ kind: "lines", lines: texts, isNewStart: false });
 const after = (...events: TailEvent[]): Tail => events.reduce(tailAfter, NOTHING);

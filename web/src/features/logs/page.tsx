@@ -1,11 +1,12 @@
 import { useEffect, useMemo, useRef, useState } from "react";
+import { LogView } from "../../components/log/log-view";
+import { type Tail, useTail } from "../../components/log/tail";
 import { Press } from "../../components/press";
 import { useFleet } from "../../lib/fleet";
 import { countWords } from "../../lib/format";
 import { useKeys } from "../../lib/keys";
 import { restate, useRoute } from "../../lib/router";
 import { download } from "./download";
-import { LogView } from "./log-view";
 import {
   followPath,
   LEVELS,
@@ -17,7 +18,6 @@ import {
   sourcesOf,
   type Wanted,
 } from "./sources";
-import { type Tail, useTail } from "./tail";
 import "../../components/bar.css";
 import "./page.css";
 

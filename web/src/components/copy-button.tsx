@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { say } from "../../lib/toasts";
+import { say } from "../lib/toasts";
 
 const SHOWN_MS = 1500;
 

@@ -1,5 +1,5 @@
 import { memo, useLayoutEffect, useRef, useState } from "react";
-import { Press } from "../../components/press";
+import { Press } from "../press";
 import { marked, plainOf, spansOf } from "./ansi";
 import type { Line } from "./tail";
 import "./log-view.css";
