@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 import click
 
 import synapse_engine
+from synapse_engine.bench import bench
 from synapse_engine.errors import SynapseError, Unreachable
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -35,8 +36,13 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(synapse_engine.__version__, prog_name="synapse")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Run all your GGUF models behind one address."""
+    ctx.obj = _client
+
+
+main.add_command(bench)
 
 
 @main.command()

@@ -37,14 +37,11 @@ class Client:
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """The answer's JSON. Raises Unreachable, Answered."""
-        try:
-            response = self._http.request(method, path, json=body)
-        except httpx.TransportError as error:
-            raise Unreachable(self._address) from error
-        if response.is_error:
-            problem = _problem(response)
-            raise Answered(problem["error"], problem["detail"])
-        return response.json()
+        return self._answer(method, path, body).json()
+
+    def text(self, path: str) -> str:
+        """What is there, as it is. Raises Unreachable, Answered."""
+        return self._answer("GET", path, None).text
 
     def events(self, path: str) -> Iterator[tuple[str, Any]]:
         """Server-sent events, name and JSON, until the control plane ends. Raises Unreachable, Answered."""
@@ -61,6 +58,16 @@ class Client:
                         yield name, json.loads(line.removeprefix("data: "))
         except httpx.TransportError as error:
             raise Unreachable(self._address) from error
+
+    def _answer(self, method: str, path: str, body: object) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, json=body)
+        except httpx.TransportError as error:
+            raise Unreachable(self._address) from error
+        if response.is_error:
+            problem = _problem(response)
+            raise Answered(problem["error"], problem["detail"])
+        return response
 
 
 def _problem(response: httpx.Response) -> dict[str, str]:

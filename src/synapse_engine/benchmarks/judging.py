@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-MAX_TOKENS = 1024
+MAX_TOKENS = 512
 ANSWER_CHARACTERS = 8_000
 
 SYSTEM = (

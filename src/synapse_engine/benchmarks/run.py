@@ -20,11 +20,20 @@ from synapse_engine.benchmarks.judging import (
 from synapse_engine.benchmarks.meters import Meters, Watch
 from synapse_engine.benchmarks.plan import WARM_UP, Phase, Request, options_of, plan_pairs, plan_phases
 from synapse_engine.benchmarks.prompts import Prompt
-from synapse_engine.benchmarks.record import Benchmark, BenchmarkStage, Contestant, Loaded, Now, Sample
+from synapse_engine.benchmarks.record import (
+    Benchmark,
+    BenchmarkStage,
+    Contestant,
+    Loaded,
+    Now,
+    Problem,
+    Sample,
+)
 from synapse_engine.catalog.registry import Registry
-from synapse_engine.errors import NotRunning, SynapseError
+from synapse_engine.errors import NotRunning, ServerEnded, SynapseError
 from synapse_engine.fleet.admission import Terms
 from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.fleet.life import Started
 from synapse_engine.modes.asking import Asker
 
 
@@ -94,7 +103,7 @@ class Run:
             self._now(BenchmarkStage.WARMING_UP, contestant)
             answer = await ask(self._asker, contestant.name, WARM_UP, options)
             if answer.problem is not None:
-                self._give_up(contestant, Loaded(problem=answer.problem))
+                self._give_up(contestant, answer.problem)
 
     async def _measure(self, phase: Phase) -> None:
         for each in phase.rounds:
@@ -137,24 +146,39 @@ class Run:
         if contestant.model_id is None:
             return True
         try:
+            await self._until_settled(contestant.model_id)
             if self._is_held(contestant.model_id):
                 raise NotRunning(contestant.model_id, "stopped", ": somebody stopped it")
-            started = await self._fleet.start_as(contestant.model_id, self._terms)
+            started = await self._ensure_started(contestant.model_id)
         except SynapseError as error:
-            self._give_up(contestant, Loaded(problem=problem_of(error)))
+            self._give_up(contestant, problem_of(error))
             return False
         if not started.was_running:
             self._benchmark.note(f"{contestant.name} had ended within the benchmark and was started again.")
         return True
+
+    async def _ensure_started(self, model_id: str) -> Started:
+        try:
+            return await self._fleet.start_as(model_id, self._terms)
+        except ServerEnded:
+            # It was just ending as we joined it.
+            return await self._fleet.start_as(model_id, self._terms)
+
+    async def _until_settled(self, model_id: str) -> None:
+        """Where it is being stopped, return once that is done, and written down if a person did it."""
+        server = self._fleet.server_of(model_id)
+        if server is not None and server.is_leaving:
+            await self._fleet.unload(model_id)
+            await self._registry.edit(lambda entries: {})
 
     def _is_held(self, model_id: str) -> bool:
         """A start ends a hold, so one that has come since is a person's word."""
         entry = self._registry.entries.get(model_id)
         return model_id in self._started and entry is not None and entry.choices.held
 
-    def _give_up(self, contestant: Contestant, loaded: Loaded) -> None:
+    def _give_up(self, contestant: Contestant, problem: Problem) -> None:
         known = self._benchmark.loaded[contestant.name]
-        self._benchmark.loaded[contestant.name] = msgspec.structs.replace(known, problem=loaded.problem)
+        self._benchmark.loaded[contestant.name] = msgspec.structs.replace(known, problem=problem)
         self._on_change(self._benchmark)
 
     async def _take_down(self, contestants: Iterable[Contestant]) -> None:
