@@ -47,8 +47,8 @@ function Both({ compared, nameOf }: { compared: Comparison; nameOf: Props["nameO
   return (
     <>
       <div className="compare-runs">
-        <RunWords mark="A" run={a} />
-        <RunWords mark="B" run={b} />
+        <RunWords mark="A" run={a} nameOf={nameOf} />
+        <RunWords mark="B" run={b} nameOf={nameOf} />
         <Press available onPress={() => go("benchmarks", { a: String(b.id), b: String(a.id) })}>
           SWAP
         </Press>
@@ -93,7 +93,7 @@ function Both({ compared, nameOf }: { compared: Comparison; nameOf: Props["nameO
   );
 }
 
-function RunWords({ mark, run }: { mark: string; run: Brief }) {
+function RunWords({ mark, run, nameOf }: { mark: string; run: Brief; nameOf: Props["nameOf"] }) {
   return (
     <p>
       <strong>{mark}</strong>{" "}
@@ -101,7 +101,7 @@ function RunWords({ mark, run }: { mark: string; run: Brief }) {
         {titleOf(run)}
       </Link>
       <small className="bench-quiet">
-        {timeWords(run.created_at)}, {mannerWords(run)}
+        {timeWords(run.created_at)}, {mannerWords(run, nameOf)}
       </small>
     </p>
   );

@@ -47,7 +47,12 @@ export function Conditions({ choice, contestants, step }: Props) {
         </Field>
         <label>
           Judge
-          <select value={choice.judge} onChange={(event) => edit({ judge: event.target.value })}>
+          <select
+            aria-label="Judge"
+            aria-describedby="judge-help"
+            value={choice.judge}
+            onChange={(event) => edit({ judge: event.target.value })}
+          >
             <option value="">Nobody</option>
             {contestants.map(({ name, label }) => (
               <option key={name} value={name}>
@@ -55,7 +60,7 @@ export function Conditions({ choice, contestants, step }: Props) {
               </option>
             ))}
           </select>
-          <small>
+          <small id="judge-help">
             {judgesItself
               ? "It judges its own answers too, though it does not see whose they are."
               : "compares answers in pairs, blind and in both orders; a large model is best"}

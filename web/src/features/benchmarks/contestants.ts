@@ -21,8 +21,8 @@ export interface Sought {
   tier: Tier | "elsewhere" | "";
 }
 
-/** A sensible first run asks no more than this. */
-const FIRST_MODELS = 3;
+/** A sensible first run asks so many, where there are so many. */
+const FIRST_MODELS = { least: 2, most: 3 };
 
 /** Whatever chats: those that run, those that are enabled, the others; then what is elsewhere. */
 export function contestantsOf(models: Model[], upstreams: Upstreams["upstreams"]): Contestant[] {
@@ -42,14 +42,15 @@ export function soughtOf(contestants: Contestant[], { search, tier }: Sought): C
   });
 }
 
-/** For a first run: what runs already, else the smallest that are enabled. Variants are left out. */
+/** For a first run: what runs already, and the smallest that are enabled where that is no company. No variants. */
 export function firstOf(contestants: Contestant[]): Contestant[] {
   const models = contestants.filter(({ name, modelId }) => name === modelId);
   const running = models.filter(({ status }) => status === "running");
-  const enabled = models.filter((contestant) => contestant.enabled);
+  const enabled = models.filter((contestant) => contestant.enabled && !running.includes(contestant));
   const bySize = (a: Contestant, b: Contestant) =>
     (a.memoryMb ?? Number.POSITIVE_INFINITY) - (b.memoryMb ?? Number.POSITIVE_INFINITY);
-  return (running.length > 0 ? running : enabled).sort(bySize).slice(0, FIRST_MODELS);
+  const count = Math.min(FIRST_MODELS.most, Math.max(FIRST_MODELS.least, running.length));
+  return [...running.sort(bySize), ...enabled.sort(bySize)].slice(0, count);
 }
 
 function rank({ status, enabled }: Model): number {

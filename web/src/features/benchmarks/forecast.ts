@@ -35,18 +35,26 @@ export function forecastOf(choice: Choice, known: Known): string[] {
 }
 
 /** Seconds at most, by how fast these models have been here; null where one of them has not answered lately. */
-export function mostSeconds(choice: Choice, chosen: Contestant[], { sets, speeds }: Known): number | null {
-  const prompts = promptsOf(choice, sets);
+export function mostSeconds(choice: Choice, chosen: Contestant[], known: Known): number | null {
+  const prompts = promptsOf(choice, known.sets);
   let seconds = 0;
-  for (const { modelId } of chosen) {
-    const speed = speeds.find(({ model_id }) => modelId !== null && model_id === modelId);
-    if (!speed?.output_per_second || speed.first_byte_seconds === null) return null;
-    const { output_per_second: perSecond, first_byte_seconds: first } = speed;
-    const answers = prompts.map(({ max_tokens }) => first + (choice.maxTokens ?? max_tokens) / perSecond);
-    const warmUp = first + WARM_UP_TOKENS / perSecond;
+  for (const contestant of chosen) {
+    const speed = speedOf(contestant, known);
+    if (speed === null) return null;
+    const answers = prompts.map(
+      ({ max_tokens }) => speed.first + (choice.maxTokens ?? max_tokens) / speed.perSecond,
+    );
+    const warmUp = speed.first + WARM_UP_TOKENS / speed.perSecond;
     seconds += choice.repetitions * answers.reduce((a, b) => a + b, 0) + choice.warmUps * warmUp;
   }
   return seconds;
+}
+
+/** Seconds until an answer began, and tokens per second then, as a mean of what was asked lately. */
+function speedOf({ modelId }: Contestant, { speeds }: Known): { first: number; perSecond: number } | null {
+  const found = speeds.find(({ model_id }) => modelId !== null && model_id === modelId);
+  if (!found?.output_per_second || found.first_byte_seconds === null) return null;
+  return { first: found.first_byte_seconds, perSecond: found.output_per_second };
 }
 
 /** Questions to the judge: every pair of answers to a prompt, in both orders. */
@@ -74,7 +82,10 @@ function timeWords(choice: Choice, chosen: Contestant[], known: Known): string {
   if (chosen.length === 0) return "";
   const seconds = mostSeconds(choice, chosen, known);
   const days = `${KNOWN_DAYS} days`;
-  if (seconds === null) return `How long it takes is not known: not all of these answered here in ${days}.`;
+  if (seconds === null) {
+    const silent = chosen.filter((contestant) => !speedOf(contestant, known)).map(({ label }) => label);
+    return `How long it takes is not known: ${namesWords(silent)} did not answer here in the last ${days}.`;
+  }
   const left = [choice.judge ? "the judge" : "", "loading"].filter(Boolean).join(" and ");
   const shared =
     choice.turns === "at_once" ? " Asked at once, they share the machine and may take longer." : "";

@@ -65,7 +65,7 @@ export function History({ runs, ticked, onTick, nameOf }: Props) {
               <td>{tookWords(run)}</td>
               <td className="wraps">{modelsWords(run.models.map(nameOf))}</td>
               <td className="wraps">{promptsWords(run.prompts)}</td>
-              <td className="wraps">{mannerWords(run)}</td>
+              <td className="wraps">{mannerWords(run, nameOf)}</td>
               <td>{!isActive(run) && <Remove run={run} />}</td>
             </tr>
           ))}

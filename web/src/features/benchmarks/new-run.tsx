@@ -66,28 +66,32 @@ function Form({ known, initial }: { known: Known; initial: Choice }) {
   }
   return (
     <form className="new-run" onSubmit={(event) => event.preventDefault()}>
-      <ModelPicker choice={choice} contestants={known.contestants} step={step} />
-      <PromptPicker choice={choice} sets={known.sets} step={step} />
-      <Conditions choice={choice} contestants={known.contestants} step={step} />
-      <section className="new-run-part new-run-forecast" aria-labelledby="forecast-title">
-        <h2 id="forecast-title">What it will do</h2>
-        <ul aria-live="polite">
-          {problem === null ? (
-            forecastOf(choice, known).map((line) => <li key={line}>{line}</li>)
-          ) : (
-            <li>{problem}</li>
-          )}
-        </ul>
-        {refusal && <Refusal failure={refusal} />}
-        <Press
-          className="button-main"
-          available={problem === null && !isAsked}
-          aria-describedby="forecast-title"
-          onPress={() => void start()}
-        >
-          {known.before > 0 ? "PUT IN LINE" : "START"}
-        </Press>
-      </section>
+      <div className="new-run-side">
+        <ModelPicker choice={choice} contestants={known.contestants} step={step} />
+        <Conditions choice={choice} contestants={known.contestants} step={step} />
+      </div>
+      <div className="new-run-side">
+        <PromptPicker choice={choice} sets={known.sets} step={step} />
+        <section className="new-run-part new-run-forecast" aria-labelledby="forecast-title">
+          <h2 id="forecast-title">What it will do</h2>
+          <ul aria-live="polite">
+            {problem === null ? (
+              forecastOf(choice, known).map((line) => <li key={line}>{line}</li>)
+            ) : (
+              <li>{problem}</li>
+            )}
+          </ul>
+          {refusal && <Refusal failure={refusal} />}
+          <Press
+            className="button-main"
+            available={problem === null && !isAsked}
+            aria-describedby="forecast-title"
+            onPress={() => void start()}
+          >
+            {known.before > 0 ? "PUT IN LINE" : "START"}
+          </Press>
+        </section>
+      </div>
     </form>
   );
 }

@@ -36,7 +36,7 @@ export function Progress({ run, client, nameOf, isLinked = false }: Props) {
             "Progress"
           )}
         </h2>
-        <span className="bench-quiet">{mannerWords(run)}</span>
+        {isLinked && <span className="bench-quiet">{mannerWords(run, nameOf)}</span>}
         <Press available={!isEnding} aria-label={`Cancel ${title}`} onPress={() => void end()}>
           CANCEL
         </Press>

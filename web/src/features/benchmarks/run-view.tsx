@@ -35,7 +35,7 @@ export function RunView({ id, prompt, nameOf }: Props) {
           All runs
         </Link>
         <h1>{run ? titleOf(run) : `Benchmark ${id}`}</h1>
-        {run && <Facts run={run} />}
+        {run && <Facts run={run} nameOf={nameOf} />}
       </header>
       {run === undefined ? (
         <Waiting error={error} />
@@ -57,7 +57,7 @@ export function RunView({ id, prompt, nameOf }: Props) {
   );
 }
 
-function Facts({ run }: { run: Benchmark }) {
+function Facts({ run, nameOf }: { run: Benchmark; nameOf: Props["nameOf"] }) {
   const seconds = isActive(run) ? null : tookSeconds(run, 0);
   return (
     <p className="bench-facts">
@@ -66,7 +66,7 @@ function Facts({ run }: { run: Benchmark }) {
       </span>
       <span>{timeWords(run.created_at)}</span>
       {seconds !== null && <span>took {durationWords(seconds)}</span>}
-      <span>{mannerWords(run)}</span>
+      <span>{mannerWords(run, nameOf)}</span>
     </p>
   );
 }
@@ -93,7 +93,7 @@ function Actions({ run }: { run: Benchmark }) {
           ))}
         </select>
       )}
-      <Exports run={run} />
+      {run.done_requests > 0 && <Exports run={run} />}
       {!isActive(run) && <Remove run={run} onRemoved={() => go("benchmarks")} />}
     </div>
   );
@@ -143,8 +143,8 @@ function Notes({ run }: { run: Benchmark }) {
         {warm_ups > 0 && <li>Warm-ups before: {warm_ups} each.</li>}
         {isMeasured && (
           <li>
-            {machine.engine ?? "Engine unknown"}, {machine.cpus} CPUs, {memoryWords(machine.memory_mb)} of
-            memory. {energy}
+            {machine.engine === null ? "Engine unknown" : `llama-server ${machine.engine}`}, {machine.cpus}{" "}
+            CPUs, {memoryWords(machine.memory_mb)} of memory. {energy}
           </li>
         )}
       </ul>

@@ -72,11 +72,12 @@ export function progressWords({
 }
 
 /** How it was asked: `in isolation, 3 repetitions, judged by X`. */
-export function mannerWords({ manner, turns, repetitions, judge }: Brief): string {
+export function mannerWords(run: Brief, nameOf: (model: string) => string): string {
+  const { manner, turns, repetitions, judge } = run;
   return [
     manner === "isolated" ? "in isolation" : turns === "at_once" ? "together, at once" : "together, in turn",
     countWords(repetitions, "repetition"),
-    judge === null ? "" : `judged by ${judge}`,
+    judge === null ? "" : `judged by ${nameOf(judge)}`,
   ]
     .filter(Boolean)
     .join(", ");
