@@ -141,13 +141,21 @@ export function orderAfter(before: Order | null, { id, better }: Column): Order 
   return { by: id, descending: better !== "less" };
 }
 
-/** Whose figure is best, where that can be said and there is a choice. */
-export function bestOf(results: ModelResult[], { of, better }: Column): ModelResult | null {
+/** Whose figure is best, where there is a choice and it is not by chance: the spreads of the first two lie apart. */
+export function bestOf(results: ModelResult[], column: Column): ModelResult | null {
+  const { of, better, words } = column;
+  if (better === null) return null;
   const known = results.filter((result) => of(result) !== null);
-  if (better === null || known.length < 2) return null;
-  const sign = better === "more" ? -1 : 1;
-  const [best, second] = [...known].sort((a, b) => sign * ((of(a) ?? 0) - (of(b) ?? 0)));
-  return best && second && of(best) !== of(second) ? best : null;
+  const [best, second] = ordered(known, column, better === "more");
+  if (best === undefined || second === undefined) return null;
+  if (words(of(best) ?? 0) === words(of(second) ?? 0)) return null;
+  return isApart(column, best, second) ? best : null;
+}
+
+function isApart({ spreadOf, better }: Column, best: ModelResult, second: ModelResult): boolean {
+  const [one, other] = [spreadOf(best), spreadOf(second)];
+  if (one === null || other === null) return true;
+  return better === "more" ? one.p10 > other.p90 : one.p90 < other.p10;
 }
 
 /** Where a column's small bars end: its greatest value. */

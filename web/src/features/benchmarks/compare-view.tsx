@@ -112,7 +112,7 @@ function Differences({ compared, nameOf }: { compared: Comparison; nameOf: Props
   const only = (names: string[], where: string) =>
     names.length > 0 ? [`Only in ${where}: ${names.map(nameOf).join(", ")}.`] : [];
   const lines = [
-    ...compared.differences.map((difference) => `Differs in ${difference}.`),
+    ...compared.differences.map((difference) => `Not the same in A and B: ${difference}.`),
     ...only(compared.models_only_in_a, "A"),
     ...only(compared.models_only_in_b, "B"),
     ...only(compared.prompts_only_in_a, "A"),

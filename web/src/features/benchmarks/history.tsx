@@ -4,6 +4,7 @@ import { Remove } from "./remove";
 import { isActive } from "./runs";
 import type { Brief } from "./wire";
 import { mannerWords, statusWords, titleOf, toneOf, tookSeconds } from "./words";
+import "./history.css";
 
 interface Props {
   runs: Brief[];
@@ -22,7 +23,7 @@ export function History({ runs, ticked, onTick, nameOf }: Props) {
     onTick(on ? [...ticked, id].slice(-2) : ticked.filter((other) => other !== id));
   return (
     <div className="table-box">
-      <table className="plain-table" aria-label="Benchmarks">
+      <table className="plain-table history" aria-label="Benchmarks">
         <thead>
           <tr>
             <th scope="col">
@@ -61,12 +62,18 @@ export function History({ runs, ticked, onTick, nameOf }: Props) {
                   {statusWords(run)}
                 </span>
               </td>
-              <td>{timeWords(run.created_at)}</td>
-              <td>{tookWords(run)}</td>
-              <td className="wraps">{modelsWords(run.models.map(nameOf))}</td>
-              <td className="wraps">{promptsWords(run.prompts)}</td>
-              <td className="wraps">{mannerWords(run, nameOf)}</td>
-              <td>{!isActive(run) && <Remove run={run} />}</td>
+              <td data-label="Began">{timeWords(run.created_at)}</td>
+              <td data-label="Took">{tookWords(run)}</td>
+              <td className="wraps" data-label="Models">
+                {modelsWords(run.models.map(nameOf))}
+              </td>
+              <td className="wraps" data-label="Prompts">
+                {promptsWords(run.prompts)}
+              </td>
+              <td className="wraps" data-label="How">
+                {mannerWords(run, nameOf)}
+              </td>
+              <td className="history-end">{!isActive(run) && <Remove run={run} />}</td>
             </tr>
           ))}
         </tbody>

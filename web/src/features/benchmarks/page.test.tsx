@@ -302,7 +302,7 @@ it("compares two that are ticked, the older one first", async () => {
     "2.00× slower1.60× to 2.40×",
   ]);
   screen.getByText("Only in A: Phi 4B (Q8_0).");
-  screen.getByText("Differs in temperature: 0.0 and 0.5.");
+  screen.getByText("Not the same in A and B: temperature: 0.0 and 0.5.");
 });
 
 it("deletes after a question, and copies as Markdown", async () => {

@@ -42,27 +42,28 @@ export function radiusOf(value: number | null, greatest: number, most: number): 
   return Math.max(most / 5, most * Math.sqrt(value / greatest));
 }
 
-/** Names beside their points: right, left, above or below, wherever none is in the way of another. */
+/** Names beside their points, wherever none is in the way: best of no point and no name, else of no name. */
 export function placeLabels(spots: Spot[], width: number, height: number): Label[] {
-  const taken: Box[] = spots.map(({ x, y, radius }) => around(x, y, radius));
+  const circles: Box[] = spots.map(({ x, y, radius }) => around(x, y, radius));
+  const names: Box[] = [];
   return spots.map((spot, own) => {
     const places = placesOf(spot);
-    const others = taken.filter((_, index) => index !== own);
-    const free = places.find(
-      ({ box }) => isWithin(box, width, height) && !others.some((of) => meet(of, box)),
-    );
-    const inside = places.find(({ box }) => isWithin(box, width, height));
-    const chosen = free ?? inside ?? places[0];
-    taken.push(chosen.box);
+    const inside = places.filter(({ box }) => isWithin(box, width, height));
+    const readable = inside.filter(({ box }) => !names.some((name) => meet(name, box)));
+    const free = readable.find(({ box }) => !circles.some((circle, at) => at !== own && meet(circle, box)));
+    const chosen = free ?? readable[0] ?? inside[0] ?? places[0];
+    names.push(chosen.box);
     return chosen.label;
   });
 }
 
 type Place = { label: Label; box: Box };
 
+/** Right, left, above, below; then what ends or begins at the point. */
 function placesOf({ x, y, radius, words }: Spot): [Place, ...Place[]] {
   const length = words.length * CHARACTER;
   const away = radius + GAP;
+  const [above, beside, below] = [y - away, y + 4, y + away + LINE * 0.75];
   const place = (at: number, base: number, anchor: Label["anchor"]): Place => {
     const left = anchor === "start" ? at : anchor === "end" ? at - length : at - length / 2;
     return {
@@ -71,14 +72,16 @@ function placesOf({ x, y, radius, words }: Spot): [Place, ...Place[]] {
     };
   };
   return [
-    place(x + away, y + 4, "start"),
-    place(x - away, y + 4, "end"),
-    place(x, y - away, "middle"),
-    place(x, y + away + LINE * 0.75, "middle"),
-    place(x + away, y - LINE + 4, "start"),
-    place(x + away, y + LINE + 4, "start"),
-    place(x - away, y - LINE + 4, "end"),
-    place(x - away, y + LINE + 4, "end"),
+    place(x + away, beside, "start"),
+    place(x - away, beside, "end"),
+    place(x, above, "middle"),
+    place(x, below, "middle"),
+    place(x + radius, above, "end"),
+    place(x + radius, below, "end"),
+    place(x - radius, above, "start"),
+    place(x - radius, below, "start"),
+    place(x, below + LINE, "middle"),
+    place(x + radius, below + LINE, "end"),
   ];
 }
 

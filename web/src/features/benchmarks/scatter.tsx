@@ -9,6 +9,8 @@ import "./charts.css";
 const HEIGHT = 320;
 const MARGIN = { left: 58, right: 16, top: 14, bottom: 40 };
 const MOST_RADIUS = 15;
+// Above the greatest, so that its circle is whole.
+const ROOM = 1.06;
 
 /** Models by two of their figures; how large a circle is says how much memory. */
 export function Scatter({ run }: { run: Benchmark }) {
@@ -21,7 +23,7 @@ export function Scatter({ run }: { run: Benchmark }) {
   const shown = run.by_model.filter((result) => across.of(result) !== null && up.of(result) !== null);
   return (
     <figure className="bench-chart" aria-label="Models by two figures">
-      <figcaption className="bar">
+      <figcaption className="bench-axes">
         <AxisSelect label="Up" axes={axes} value={up} onPick={(id) => setChosen({ ...chosen, up: id })} />
         against
         <AxisSelect
@@ -79,8 +81,8 @@ function Drawing({ results, across, up }: DrawnProps) {
     width: Math.max(120, width - MARGIN.left - MARGIN.right),
     height: HEIGHT - MARGIN.top - MARGIN.bottom,
   };
-  const ticksX = ticksOf(Math.max(...results.map((result) => across.of(result) ?? 0)));
-  const ticksY = ticksOf(Math.max(...results.map((result) => up.of(result) ?? 0)));
+  const ticksX = ticksOf(ROOM * Math.max(...results.map((result) => across.of(result) ?? 0)));
+  const ticksY = ticksOf(ROOM * Math.max(...results.map((result) => up.of(result) ?? 0)));
   const x = (value: number) => (value / (ticksX.at(-1) ?? 1)) * inner.width;
   const y = (value: number) => inner.height - (value / (ticksY.at(-1) ?? 1)) * inner.height;
   const greatest = Math.max(0, ...results.map(({ memory_used_mb }) => memory_used_mb ?? 0));
@@ -137,7 +139,7 @@ function Axes({ ticksX, ticksY, x, y, across, up, width, height }: AxesProps) {
       {sparse.map((tick) => (
         <g key={tick} className="axis">
           <line x1={x(tick)} x2={x(tick)} y1={height} y2={height + 4} />
-          <text x={x(tick)} y={height + 17} textAnchor="middle">
+          <text x={x(tick)} y={height + 17} textAnchor={tick === ticksX.at(-1) ? "end" : "middle"}>
             {across.words(tick)}
           </text>
         </g>

@@ -88,7 +88,7 @@ export function fleetWords({ status, began_at }: Brief): string | null {
   if (status === "interrupted")
     return "The control plane ended in its midst. What ran before is brought back when it starts again, where the machine itself was not restarted.";
   if (began_at === null || status === "queued" || status === "running") return null;
-  return "Afterwards the fleet was put back as it was before; what did not come back is named in the notes.";
+  return "Afterwards the fleet was put back as it was before; what did not come back is named below.";
 }
 
 /** How long it took, or has taken; null before it began. */
