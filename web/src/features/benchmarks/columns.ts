@@ -18,6 +18,9 @@ export interface Order {
   descending: boolean;
 }
 
+// Of fewer, a spread says next to nothing.
+const LEAST_COUNT = 3;
+
 const joules = (value: number) => `${value < 10 ? value.toFixed(1) : Math.round(value)} J`;
 const count = (value: number) => String(Math.round(value));
 const score = (value: number) => value.toFixed(2);
@@ -155,6 +158,7 @@ export function bestOf(results: ModelResult[], column: Column): ModelResult | nu
 function isApart({ spreadOf, better }: Column, best: ModelResult, second: ModelResult): boolean {
   const [one, other] = [spreadOf(best), spreadOf(second)];
   if (one === null || other === null) return true;
+  if (Math.min(one.count, other.count) < LEAST_COUNT) return false;
   return better === "more" ? one.p10 > other.p90 : one.p90 < other.p10;
 }
 

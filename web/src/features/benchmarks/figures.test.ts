@@ -41,6 +41,11 @@ it("names the best only where there is one", () => {
   expect(bestOf([at("a", 10), at("b", 10)], column("output_per_second"))).toBeNull();
   expect(bestOf([at("a", 10)], column("output_per_second"))).toBeNull();
   expect(bestOf(RESULTS, column("output_tokens"))).toBeNull();
+  expect(bestOf([at("a", 10), at("b", 11)], column("output_per_second"))).toBeNull();
+  const load = (model: string, load_seconds: number) => aResult({ model, load_seconds });
+  expect(bestOf([load("a", 2), load("b", 1), load("c", 3)], column("load_seconds"))?.model).toBe("b");
+  const twice = someFigures({ output_per_second: aSpread(90, { count: 2 }) });
+  expect(bestOf([at("a", 10), aResult({ figures: twice })], column("output_per_second"))).toBeNull();
 });
 
 it("shows energy and a judge's score where there are any", () => {

@@ -1,4 +1,4 @@
-import { countWords, durationWords, timeWords } from "../../lib/format";
+import { countWords, secondsWords, timeWords } from "../../lib/format";
 import { Link } from "../../lib/router";
 import { Remove } from "./remove";
 import { isActive } from "./runs";
@@ -56,6 +56,7 @@ export function History({ runs, ticked, onTick, nameOf }: Props) {
                 <Link className="bench-link" to="benchmarks" query={{ run: String(run.id) }}>
                   {titleOf(run)}
                 </Link>
+                {run.title !== null && <small className="bench-quiet"> {run.id}</small>}
               </th>
               <td>
                 <span className="bench-status" data-tone={toneOf(run)}>
@@ -84,7 +85,7 @@ export function History({ runs, ticked, onTick, nameOf }: Props) {
 
 function tookWords(run: Brief): string {
   const seconds = isActive(run) ? null : tookSeconds(run, 0);
-  return seconds === null ? "–" : durationWords(seconds);
+  return seconds === null ? "–" : secondsWords(seconds);
 }
 
 function modelsWords(names: string[]): string {

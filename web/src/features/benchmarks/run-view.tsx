@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Banner } from "../../components/banner";
 import { Press } from "../../components/press";
-import { durationWords, memoryWords, timeWords } from "../../lib/format";
+import { memoryWords, secondsWords, timeWords } from "../../lib/format";
 import { go, Link } from "../../lib/router";
 import { Bars } from "./bars";
 import { columnsOf } from "./columns";
@@ -65,7 +65,7 @@ function Facts({ run, nameOf }: { run: Benchmark; nameOf: Props["nameOf"] }) {
         {statusWords(run)}
       </span>
       <span>{timeWords(run.created_at)}</span>
-      {seconds !== null && <span>took {durationWords(seconds)}</span>}
+      {seconds !== null && <span>took {secondsWords(seconds)}</span>}
       <span>{mannerWords(run, nameOf)}</span>
     </p>
   );
