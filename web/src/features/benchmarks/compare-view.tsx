@@ -63,7 +63,7 @@ function Both({ compared, nameOf }: { compared: Comparison; nameOf: Props["nameO
             90th percentiles of both, lies on one side of 1.
           </p>
           <div className="table-box">
-            <table className="plain-table compare-table" aria-label="B divided by A">
+            <table className="plain-table figure-table compare-table" aria-label="B divided by A">
               <thead>
                 <tr>
                   <th scope="col">Model, prompt</th>

@@ -18,7 +18,7 @@ export function ModelTable({ label, results, columns }: Props) {
   const rows = ordered(results, by, order?.descending ?? false);
   return (
     <div className="table-box">
-      <table className="plain-table model-figures" aria-label={label}>
+      <table className="plain-table figure-table model-figures" aria-label={label}>
         <thead>
           <tr>
             <th scope="col">Model</th>
