@@ -203,5 +203,6 @@ def test_released_steps_are_never_changed() -> None:
     assert [hashlib.sha256(step.encode()).hexdigest()[:16] for step in MIGRATIONS] == [
         "82828b3642db7ec0",
         "847011e79d1fda74",
+        "144dbe73e3799292",
         "f0e172d86afeb462",
     ]

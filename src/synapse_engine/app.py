@@ -39,12 +39,17 @@ from synapse_engine.fleet.restarts import RestartLimits
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.turns import places_to_load
 from synapse_engine.gateway.activity import Activity
+from synapse_engine.gateway.as_models.models import AsModels
 from synapse_engine.gateway.asker import GatewayAsker
+from synapse_engine.gateway.candidates import Candidates
+from synapse_engine.gateway.contexts import Contexts
 from synapse_engine.gateway.gateway import Gateway
+from synapse_engine.gateway.kept_queries import Keeper
 from synapse_engine.gateway.lines import Lines
 from synapse_engine.gateway.names import Names
 from synapse_engine.gateway.news import News
 from synapse_engine.gateway.outbox import Outbox
+from synapse_engine.gateway.queries import Queries, first_query_id
 from synapse_engine.gateway.recorder import Recorder, first_id
 from synapse_engine.gateway.remotes import Remotes
 from synapse_engine.gateway.routes import gateway_router
@@ -145,6 +150,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
         )
         waking = Waking(fleet)
         gateway = await wire_gateway(settings, folder, registry, fleet, waking, recorder, live)
+        queries = await wire_queries(settings, registry, fleet, gateway, recorder.store)
         scanner = Scanner(
             registry,
             lambda: scan_roots(settings, preferences.folders, os.environ),
@@ -182,6 +188,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             gateway=gateway,
             recorder=recorder,
             downloads=downloads,
+            queries=queries,
             benchmarks=benchmarks,
         )
         work = (
@@ -197,6 +204,7 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             yield services, build_application(services, gateway_router(gateway, registry, fleet))
         finally:
             await downloads.close()
+            await queries.close()
             await benchmarks.close()
             await waking.close()
             gateway.pool.close()
@@ -247,6 +255,21 @@ async def wire_gateway(
     names = Names(registry, fleet, remotes, on_demand=settings.on_demand)
     news = News(fleet, settings.loading_news)
     return Gateway(settings, folder.spool, recorder.activity, names, lines, news, remotes, pool)
+
+
+async def wire_queries(
+    settings: Settings, registry: Registry, fleet: Fleet, gateway: Gateway, store: Store
+) -> Queries:
+    queries = Queries(
+        gateway,
+        Candidates(registry, fleet, gateway.names, Contexts(fleet, gateway.pool)),
+        Keeper(store, settings.queries_max),
+        first_id=await first_query_id(store),
+        may_start=settings.modes_start,
+        deadline_seconds=settings.modes_seconds,
+    )
+    gateway.modes = AsModels(queries, settings.modes_news)
+    return queries
 
 
 async def _keep_up(work: Callable[[], Awaitable[None]]) -> None:

@@ -18,6 +18,7 @@ import synapse_engine
 from synapse_engine.bench import bench
 from synapse_engine.errors import SynapseError, Unreachable
 
+MODES = ("auto", "simple", "two_stage", "council", "debate", "benchmark")
 LEVELS = ("debug", "info", "warning", "error")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="For programs: the API's JSON.")
@@ -262,6 +263,29 @@ def _call_row(call: Any) -> list[object]:
 
 def _rounded(value: float | None, digits: int = 3) -> float | None:
     return None if value is None else round(value, digits)
+
+
+@main.command()
+@click.argument("question", nargs=-1)
+@click.option("--mode", type=click.Choice(MODES), default=MODES[0], show_default=True, help="How to answer.")
+@click.option("-m", "--models", multiple=True, help="Whom to ask, split at commas; repeatable.")
+@click.option("-o", "--option", "options", multiple=True, help="NAME=VALUE of the mode's; repeatable.")
+@as_json
+def ask(
+    question: Sequence[str], mode: str, models: Sequence[str], options: Sequence[str], as_json: bool
+) -> None:
+    """Ask one or more models; a - in the QUESTION, or none at all, is what stdin has.
+
+    The answer goes to stdout, who speaks and how long it takes to stderr. Ctrl-C ends it.
+    """
+    from synapse_engine import ask as asking
+
+    query = asking.query_of(question, mode, models, options, sys.stdin)
+    if as_json:
+        _print_json(_call("POST", "/api/query", query))
+    else:
+        show = asking.Show(asking.write, is_live=sys.stdout.isatty())
+        asking.follow(_client().events("/api/query", {**query, "stream": True}), show)
 
 
 @main.command()

@@ -43,10 +43,14 @@ class Client:
         """What is there, as it is. Raises Unreachable, Answered."""
         return self._answer("GET", path, None).text
 
-    def events(self, path: str) -> Iterator[tuple[str, Any]]:
-        """Server-sent events, name and JSON, until the control plane ends. Raises Unreachable, Answered."""
+    def events(self, path: str, body: object = None) -> Iterator[tuple[str, Any]]:
+        """Server-sent events, name and JSON, until they end. With a body it is posted.
+
+        Raises Unreachable, Answered.
+        """
+        method, headers = "GET" if body is None else "POST", {"Accept": "text/event-stream"}
         try:
-            with self._http.stream("GET", path, headers={"Accept": "text/event-stream"}) as response:
+            with self._http.stream(method, path, json=body, headers=headers) as response:
                 if response.is_error:
                     response.read()
                     raise Answered(**_problem(response))

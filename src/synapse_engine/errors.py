@@ -35,6 +35,9 @@
       CallCancelled            409
       NotOffered               501
       CallNotFound             404
+      QueryNotFound            404
+      NobodyToAsk              503
+      NoAnswer                 502
       FolderNotAdded           404
       DataFolderInUse          (ends `serve` before it listens)
       AddressInUse             (the same)
@@ -45,6 +48,8 @@ and `gateway`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class SynapseError(Exception):
@@ -387,6 +392,35 @@ class CallNotFound(SynapseError):
             f"No request in flight: {call_id}",
             "It has ended, or there was none. GET /api/activity/live lists them.",
         )
+
+
+class QueryNotFound(SynapseError):
+    code = "query_not_found"
+    status = 404
+
+    def __init__(self, query_id: int) -> None:
+        super().__init__(f"No query of that number: {query_id}", "GET /api/query lists those that are kept.")
+
+
+class NobodyToAsk(SynapseError):
+    """A mode finds no model. why_not: of each that was looked at."""
+
+    code = "nobody_to_ask"
+    status = 503
+
+    def __init__(self, why_not: Sequence[str]) -> None:
+        looked_at = " ".join(why_not[:10]) or "There is no chat model."
+        super().__init__("No model can be asked", f"{looked_at} Enable one, or press START on its row.")
+
+
+class NoAnswer(SynapseError):
+    """Nobody in a mode has said anything."""
+
+    code = "no_answer"
+    status = 502
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("No model has answered", " ".join(reasons))
 
 
 class FolderNotAdded(SynapseError):

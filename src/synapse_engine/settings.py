@@ -18,7 +18,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 CHANGEABLE = frozenset(
     "start_concurrency max_startup_seconds stop_timeout_seconds drain_seconds keep_servers restart_max"
     " restart_window_seconds probe_seconds memory_limit_mb evict idle_stop_seconds log_max_mb activity_max"
-    " benchmarks_max on_demand queue_max queue_seconds loading_news body_max_mb refresh_seconds".split()
+    " benchmarks_max on_demand queue_max queue_seconds"
+    " modes_start modes_seconds modes_news queries_max loading_news body_max_mb refresh_seconds".split()
 )
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -203,6 +204,24 @@ class Settings(BaseSettings):
         "SYNAPSE_LOADING_NEWS",
         "comments",
         "What a stream is told while its model loads: comments, which clients skip, reasoning text, or off.",
+    )
+    modes_start: bool = _setting(
+        "SYNAPSE_MODES_START", True, "Modes of several models may start enabled ones that do not run."
+    )
+    modes_seconds: float = _setting(
+        "SYNAPSE_MODES_SECONDS", 900, "How long a mode works on an answer, at most.", gt=0, le=1e9
+    )
+    modes_news: Literal["comments", "reasoning", "off"] = _setting(
+        "SYNAPSE_MODES_NEWS",
+        "comments",
+        "What a stream of a mode's answer is told before it: comments, reasoning text, or off.",
+    )
+    queries_max: int = _setting(
+        "SYNAPSE_QUERIES_MAX",
+        1_000,
+        "Queries to modes that are kept, with their answers; the oldest go first.",
+        ge=0,
+        le=1_000_000,
     )
     body_max_mb: float = _setting(
         "SYNAPSE_BODY_MAX_MB", 512, "How large a request to a model may be, in MB (10^6 bytes).", gt=0, le=1e9

@@ -61,6 +61,24 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     """,
     """
+    CREATE TABLE queries (
+        id INTEGER PRIMARY KEY,
+        began_at REAL NOT NULL,
+        mode TEXT NOT NULL,
+        query TEXT NOT NULL,
+        status TEXT NOT NULL,
+        total_seconds REAL,
+        answer TEXT
+    );
+    CREATE TABLE query_steps (
+        query_id INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        step BLOB NOT NULL,
+        PRIMARY KEY (query_id, number)
+    ) WITHOUT ROWID;
+    """,
+    """
     CREATE TABLE benchmarks (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         created_at REAL NOT NULL,

@@ -15,10 +15,13 @@ from tests.fakes.asker import Act, says
 from tests.fakes.rig import Rig, until
 from tests.fakes.stage import Behaviour
 
+from synapse_engine.benchmarks.before import Before, Ran
+from synapse_engine.benchmarks.custody import Custody
 from synapse_engine.benchmarks.errors import BenchmarkIsActive, BenchmarkNotFound, TooManyBenchmarks
 from synapse_engine.benchmarks.jobs import QUEUE_MAX
 from synapse_engine.benchmarks.judging import Decision
 from synapse_engine.errors import Booting, CouldNotSave, MachineReserved, UpstreamFailed
+from synapse_engine.fleet.state import State
 from synapse_engine.modes.asking import Order
 
 
@@ -115,12 +118,15 @@ async def test_where_nobody_answers_it_has_failed(bed: Bed) -> None:
 
 
 async def test_one_that_dies_in_its_midst_is_brought_up_again(bed: Bed) -> None:
-    bed.part("a", says("One."), says("Two.", UpstreamFailed("It broke off")), says("Three."))
+    died = asyncio.Event()
+    bed.part("a", says("One."), says("Two.", died, UpstreamFailed("It broke off")), says("Three."))
 
     async def kill() -> None:
         actor = await bed.rig.enter("a")
-        await until(lambda: len(bed.asker.of("a")) == 1)
+        await until(lambda: len(bed.asker.of("a")) == 2)
         actor.die()
+        await until(lambda: bed.rig.server("a").state is State.FAILED)
+        died.set()
 
     killing = asyncio.create_task(kill())
     ended = await bed.run(isolated("a", repetitions=3, warm_ups=0))
@@ -431,6 +437,23 @@ async def test_a_control_plane_that_ends_puts_the_fleet_back_when_it_comes_again
     bed.jobs.begin()
     await bed.run(wanted("b", "one"))
     assert bed.up() == {}
+
+
+async def test_after_a_restart_of_the_machine_nothing_is_put_back(bed: Bed) -> None:
+    before = Before((Ran("c", True),), ("b",), "another run of the machine")
+    custody = Custody(bed.rig.fleet, bed.rig.registry)
+    problems = await custody.restore(before, ["a"], None, starts_again=True)
+    (problem,) = problems
+    assert problem.startswith("The machine was restarted since") and problem.endswith(": c")
+    assert bed.up() == {} and bed.held() == set()
+
+
+async def test_what_does_not_come_back_is_told(bed: Bed) -> None:
+    await bed.rig.fleet.start("c")
+    bed.rig.direct("c", Behaviour(exit_code=1, log=["error: it is broken by now"]))
+    ended = await bed.run(isolated("a"))
+    assert ended.status == "done"
+    assert any(note.startswith("c ran before and did not come back: Failed to start") for note in ended.notes)
 
 
 async def test_one_that_ends_with_its_servers_leaves_nothing_to_put_back(bed: Bed) -> None:

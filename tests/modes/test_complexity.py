@@ -56,8 +56,15 @@ def test_questions(case: str) -> None:
 
 
 def test_it_says_why() -> None:
+    """Each sign with its points, which make the score."""
     weight = weigh_question(f"Compare these two, and prove it.\n{CODE}\nWhich one? Why? By how much?")
-    assert weight.reasons == ("asks to compare, prove, why", "has code", "asks 3 things")
+    assert [(part.reason, part.points) for part in weight.parts] == [
+        ("18 words", 0.3),
+        ("asks to compare, prove, why", 4.5),
+        ("has code", 2.0),
+        ("asks 3 things", 1.4),
+    ]
+    assert weight.score == sum(part.points for part in weight.parts)
 
 
 def test_case_does_not_matter() -> None:

@@ -29,7 +29,7 @@ from synapse_engine.api.wire.benchmarks import (
     StandingOut,
 )
 from synapse_engine.benchmarks.comparing import COMPARED, Ratio, compare
-from synapse_engine.benchmarks.figures import Spread, highest, summarize
+from synapse_engine.benchmarks.figures import Spread, by_model_and_prompt, highest, summarize
 from synapse_engine.benchmarks.judging import Judgement, first_place_share, standings
 from synapse_engine.benchmarks.prompts import Prompt
 from synapse_engine.benchmarks.record import (
@@ -86,6 +86,9 @@ def brief_out(benchmark: Benchmark) -> BenchmarkBrief:
 
 def benchmark_out(benchmark: Benchmark) -> BenchmarkOut:
     wanted = benchmark.wanted
+    # Of a running one more may come in between.
+    samples = list(benchmark.samples)
+    by_place = by_model_and_prompt(samples)
     return BenchmarkOut(
         **dict(brief_out(benchmark)),
         temperature=wanted.temperature,
@@ -101,19 +104,22 @@ def benchmark_out(benchmark: Benchmark) -> BenchmarkOut:
             energy=benchmark.machine.energy,
         ),
         notes=benchmark.notes,
-        by_model=[_model_out(benchmark, contestant) for contestant in wanted.contestants],
+        by_model=[
+            _model_out(benchmark, contestant, [each for each in samples if each.model == contestant.name])
+            for contestant in wanted.contestants
+        ],
         results=[
             PromptResult(
                 prompt=prompt_out(prompt),
                 answers=[
-                    _answer_out(contestant.name, _samples(benchmark, contestant, place))
+                    _answer_out(contestant.name, by_place.get((contestant.name, place), []))
                     for contestant in wanted.contestants
                 ],
             )
             for place, prompt in enumerate(wanted.prompts)
         ],
         judgement=_judgement_out(benchmark.judgement) if benchmark.judgement else None,
-        samples=[_sample_out(sample) for sample in benchmark.samples],
+        samples=[_sample_out(sample) for sample in samples],
     )
 
 
@@ -155,16 +161,7 @@ def _eta_seconds(benchmark: Benchmark) -> float | None:
     return round(max(0.0, pace * (benchmark.total - benchmark.done)), 1)
 
 
-def _samples(benchmark: Benchmark, contestant: Contestant, prompt: int | None = None) -> list[Sample]:
-    return [
-        sample
-        for sample in benchmark.samples
-        if sample.model == contestant.name and prompt in (None, sample.prompt)
-    ]
-
-
-def _model_out(benchmark: Benchmark, contestant: Contestant) -> ModelResult:
-    samples = _samples(benchmark, contestant)
+def _model_out(benchmark: Benchmark, contestant: Contestant, samples: Sequence[Sample]) -> ModelResult:
     loaded = benchmark.loaded.get(contestant.name, Loaded())
     size_bytes = contestant.file_size_bytes
     return ModelResult(

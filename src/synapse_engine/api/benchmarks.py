@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -25,7 +26,7 @@ from synapse_engine.benchmarks.errors import NobodyToAsk
 from synapse_engine.benchmarks.export import to_csv, to_markdown
 from synapse_engine.benchmarks.plan import REQUESTS_MAX, count_requests
 from synapse_engine.benchmarks.prompts import DEFAULT_SET, SETS, Prompt
-from synapse_engine.benchmarks.record import Contestant, Wanted
+from synapse_engine.benchmarks.record import Benchmark, Contestant, Wanted
 from synapse_engine.catalog.model import Kind
 from synapse_engine.errors import AmbiguousModelName, InvalidChoice, ModelFileMissing
 from synapse_engine.gateway.body import in_memory
@@ -66,7 +67,8 @@ async def list_prompts() -> PromptSets:
 @router.get("/compare", responses=documented(404, 500))
 async def compare_two(services: Wired, a: Which, b: Which) -> BenchmarkComparison:
     """Two benchmarks, by model and prompt: how much b differs from a, and whether it may be chance."""
-    return comparison_out(await services.benchmarks.find(a), await services.benchmarks.find(b))
+    found = await services.benchmarks.find(a), await services.benchmarks.find(b)
+    return await asyncio.to_thread(comparison_out, *found)
 
 
 @router.get("", responses=documented(500))
@@ -87,10 +89,12 @@ async def begin(services: Wired, ask: BenchmarkAsk) -> BenchmarkBrief:
     return brief_out(await services.benchmarks.create(_wanted(services, ask)))
 
 
-@router.get("/{benchmark_id}", responses=documented(404, 500))
-async def one_benchmark(services: Wired, benchmark_id: Id) -> BenchmarkOut:
+@router.get("/{benchmark_id}", response_model=BenchmarkOut, responses=documented(404, 500))
+async def one_benchmark(services: Wired, benchmark_id: Id) -> Response:
     """All of it, of one that runs what has been measured so far."""
-    return benchmark_out(await services.benchmarks.find(benchmark_id))
+    benchmark = await services.benchmarks.find(benchmark_id)
+    # Thousands of answers take a while to write, and others have streams open meanwhile.
+    return Response(await asyncio.to_thread(_json, benchmark), media_type=FORMATS["json"][0])
 
 
 @router.post("/{benchmark_id}/cancel", responses=documented(404, 500))
@@ -119,14 +123,16 @@ async def export(
 ) -> Response:
     """As a file: csv has a line for each request, json all of it, markdown tables for people."""
     benchmark = await services.benchmarks.find(benchmark_id)
-    if format == "json":
-        text = benchmark_out(benchmark).model_dump_json(indent=2)
-    else:
-        text = to_csv(benchmark) if format == "csv" else to_markdown(benchmark)
+    write = {"csv": to_csv, "json": _json, "markdown": to_markdown}[format]
+    text = await asyncio.to_thread(write, benchmark)
     media_type, ending = FORMATS[format]
     name = f"benchmark-{benchmark_id}.{ending}"
     disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(text, media_type=media_type, headers=disposition)
+
+
+def _json(benchmark: Benchmark) -> str:
+    return benchmark_out(benchmark).model_dump_json()
 
 
 def _wanted(services: Services, ask: BenchmarkAsk) -> Wanted:
@@ -176,7 +182,7 @@ def _contestants(services: Services, names: list[str] | None) -> tuple[Contestan
 
 def _contestant(services: Services, field: str, name: str) -> Contestant:
     if name.strip().casefold() in RESERVED:
-        raise InvalidChoice(f"{field}: {name}", "It means any of several models. Name one.")
+        raise InvalidChoice(f"{field}: {name}", "That is no single model's name.")
     target = services.gateway.names.find(name, in_memory(b""))
     if len(target.model_ids) > 1:
         raise AmbiguousModelName(name, list(target.model_ids))

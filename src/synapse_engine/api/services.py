@@ -17,6 +17,7 @@ from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.life import Limits
 from synapse_engine.fleet.restarts import RestartLimits
 from synapse_engine.gateway.gateway import Gateway
+from synapse_engine.gateway.queries import Queries
 from synapse_engine.gateway.recorder import Recorder
 from synapse_engine.launch.engine import Engines
 from synapse_engine.launch.logs import Logs
@@ -63,6 +64,7 @@ class Services:
     gateway: Gateway
     recorder: Recorder
     downloads: Downloads
+    queries: Queries
     benchmarks: Jobs
     # By model id: what a model's JSON was written from, and the JSON.
     rows: dict[str, tuple[object, bytes]] = field(default_factory=dict)

@@ -61,7 +61,11 @@ def apply(services: Services) -> None:
     gateway.lines.queue_max = settings.queue_max
     gateway.lines.queue_seconds = settings.queue_seconds
     gateway.news.manner = settings.loading_news
+    gateway.modes.manner = settings.modes_news
     gateway.body_max_bytes = settings.body_max_bytes
+    services.queries.may_start = settings.modes_start
+    services.queries.deadline_seconds = settings.modes_seconds
+    services.queries.keeper.kept = settings.queries_max
     services.recorder.kept = settings.activity_max
     services.benchmarks.archive.kept = settings.benchmarks_max
     services.logs.max_bytes = settings.log_max_bytes

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable
+from contextlib import aclosing
 from typing import TypeVar
 
 from starlette.responses import StreamingResponse
+
+from synapse_engine.gateway.silence import with_silences
 
 HEARTBEAT_SECONDS = 15.0
 LOOK_SECONDS = 0.2
@@ -61,6 +64,15 @@ async def gathered(
             await asyncio.wait(waiting)
         for source in sources.values():
             await source.aclose()
+
+
+async def until_end(
+    source: AsyncGenerator[bytes], heartbeat_seconds: float = HEARTBEAT_SECONDS
+) -> AsyncIterator[bytes]:
+    """What the source gives, to its end; a comment where nothing came for a while."""
+    async with aclosing(with_silences(source, heartbeat_seconds)) as pieces:
+        async for piece in pieces:
+            yield HEARTBEAT if piece is None else piece
 
 
 async def merged(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from synapse_engine.benchmarks.figures import Spread, spread
+from synapse_engine.benchmarks.figures import Spread, by_model_and_prompt, spread
 from synapse_engine.benchmarks.prompts import Prompt
 from synapse_engine.benchmarks.record import Benchmark, Sample
 
@@ -57,13 +57,14 @@ def compare(a: Benchmark, b: Benchmark) -> Comparison:
     models_a, models_b = ([each.name for each in one.wanted.contestants] for one in (a, b))
     keys_a, keys_b = _keys(a), _keys(b)
     shared = [(place, keys_b.index(key)) for place, key in enumerate(keys_a) if key in keys_b]
+    of_a, of_b = (by_model_and_prompt(s for s in one.samples if s.problem is None) for one in (a, b))
     compared = []
-    for model in [name for name in models_a if name in models_b]:
-        own = [_of(a, model, [place for place, _ in shared]), _of(b, model, [place for _, place in shared])]
-        compared.append(_compared(model, None, *own))
-        for place_a, place_b in shared:
-            name = a.wanted.prompts[place_a].name
-            compared.append(_compared(model, name, _of(a, model, [place_a]), _of(b, model, [place_b])))
+    for model in [name for name in models_a if name in models_b] if shared else ():
+        pairs = [(of_a.get((model, at), []), of_b.get((model, other), [])) for at, other in shared]
+        own_a, own_b = [[sample for own in side for sample in own] for side in zip(*pairs, strict=True)]
+        compared.append(_compared(model, None, own_a, own_b))
+        for (place, _), pair in zip(shared, pairs, strict=True):
+            compared.append(_compared(model, a.wanted.prompts[place].name, *pair))
     return Comparison(
         compared,
         [name for name in models_a if name not in models_b],
@@ -89,15 +90,6 @@ def _compared(model: str, prompt: str | None, a: Sequence[Sample], b: Sequence[S
         for name in COMPARED
     }
     return Compared(model, prompt, ratios)
-
-
-def _of(benchmark: Benchmark, model: str, places: Iterable[int]) -> list[Sample]:
-    wanted = set(places)
-    return [
-        sample
-        for sample in benchmark.samples
-        if sample.model == model and sample.prompt in wanted and sample.problem is None
-    ]
 
 
 def _keys(benchmark: Benchmark) -> list[Prompt]:

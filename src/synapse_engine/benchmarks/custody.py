@@ -45,9 +45,8 @@ class Custody:
         starts_again: start what ran before, too.
         """
         if before.boot_id != boot_id():
-            return [
-                f"The machine was restarted, so {_names(each.model_id for each in before.ran)} stay stopped."
-            ]
+            names = ", ".join(each.model_id for each in before.ran) or "none"
+            return [f"The machine was restarted since, so what ran before is not started again: {names}"]
         up = list(self._up())
         plan = plan_restoring(
             before,
@@ -88,7 +87,3 @@ class Custody:
         for model_id, entry in self._registry.entries.items():
             if entry.choices.held:
                 yield model_id
-
-
-def _names(model_ids: Iterable[str]) -> str:
-    return ", ".join(model_ids) or "all models"

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from synapse_engine.benchmarks.figures import Spread, highest, summarize
+from synapse_engine.benchmarks.figures import Spread, by_model_and_prompt, highest, summarize
 from synapse_engine.benchmarks.judging import first_place_share, standings
 from synapse_engine.benchmarks.record import Benchmark, Sample
 
@@ -111,11 +111,12 @@ def _models_table(benchmark: Benchmark) -> str:
 
 
 def _prompt_tables(benchmark: Benchmark) -> Iterable[str]:
+    by_place = by_model_and_prompt(benchmark.samples)
     for place, prompt in enumerate(benchmark.wanted.prompts):
-        rows = []
-        for contestant in benchmark.wanted.contestants:
-            own = [s for s in benchmark.samples if (s.model, s.prompt) == (contestant.name, place)]
-            rows.append([contestant.name, *_figures(own)])
+        rows = [
+            [contestant.name, *_figures(by_place.get((contestant.name, place), []))]
+            for contestant in benchmark.wanted.contestants
+        ]
         table = _table("model;first token (s);prompt (tokens/s);generation (tokens/s);total (s)", rows)
         yield f"## Prompt: {prompt.name}\n\n{table}"
 
@@ -139,9 +140,10 @@ def _judgement(benchmark: Benchmark) -> str:
 
 
 def _answers(benchmark: Benchmark) -> Iterable[str]:
+    by_place = by_model_and_prompt(benchmark.samples)
     for place, prompt in enumerate(benchmark.wanted.prompts):
         for contestant in benchmark.wanted.contestants:
-            own = (s for s in benchmark.samples if (s.model, s.prompt) == (contestant.name, place))
+            own = by_place.get((contestant.name, place), [])
             first = next((sample for sample in own if sample.problem is None), None)
             if first is not None:
                 quoted = "\n".join(f"> {line}" for line in first.text.splitlines())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -52,6 +53,14 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def by_model_and_prompt(samples: Iterable[Sample]) -> Mapping[tuple[str, int], list[Sample]]:
+    """In their order; empty for who was never asked."""
+    found: defaultdict[tuple[str, int], list[Sample]] = defaultdict(list)
+    for sample in samples:
+        found[sample.model, sample.prompt].append(sample)
+    return found
 
 
 def summarize(samples: Iterable[Sample]) -> Mapping[str, Spread | None]:

@@ -87,9 +87,10 @@ class Jobs:
         for benchmark in self._known.values():
             if benchmark.is_active:
                 interrupt(benchmark)
-                await self.archive.save(benchmark, None)
-            elif forgets and benchmark.status is BenchmarkStatus.INTERRUPTED:
-                await self.archive.save(benchmark, None)
+            elif benchmark.status is BenchmarkStatus.INTERRUPTED and not forgets:
+                # The one that ran: saved with what is still to be put back.
+                continue
+            await self.archive.save(benchmark, None)
         for benchmark, _ in self._to_restore if forgets else ():
             await self.archive.save(benchmark, None)
         self._known.clear()

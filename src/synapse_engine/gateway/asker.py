@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from synapse_engine.errors import CallCancelled, SynapseError
+from synapse_engine.errors import BadRequest, CallCancelled, SynapseError
 from synapse_engine.gateway.activity import Call, Outcome
 from synapse_engine.gateway.asking import Asking, Sent, outcome_of
 from synapse_engine.gateway.body import in_memory
@@ -63,6 +63,8 @@ class GatewayAsker:
         data = msgspec.json.encode(body)
         call.bytes_in = len(data)
         target = self._gateway.names.find(model, in_memory(data))
+        if target.mode is not None:
+            raise BadRequest("A mode cannot ask a mode", "Name models, variants or upstreams.")
         asking = Asking(self._gateway, call, self._client)
         seat = await interruption.guard(lambda: asking.seat(target, Sent(len(data), data)))
         is_lost = False

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from synapse_engine.errors import CallCancelled, ServerRefused, SynapseError, UpstreamFailed
+from synapse_engine.errors import CallCancelled, NoAnswer, ServerRefused, SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.fields import NOT_JSON
 from synapse_engine.gateway.gateway import Gateway
@@ -96,13 +96,15 @@ class Asking:
         call.tail = (call.tail + piece)[-TAIL_BYTES:]
 
 
-def outcome_of(error: SynapseError) -> Outcome:
+def outcome_of(error: SynapseError | None) -> Outcome:
     """How a request ended that ended in this."""
+    if error is None:
+        return Outcome.OK
     if isinstance(error, CallCancelled):
         return Outcome.CANCELLED
     if isinstance(error, UpstreamFailed):
         return Outcome.SERVER_LOST
-    return Outcome.ERROR if isinstance(error, ServerRefused) else Outcome.REFUSED
+    return Outcome.ERROR if isinstance(error, ServerRefused | NoAnswer) else Outcome.REFUSED
 
 
 def _object(data: bytes) -> dict[str, Any]:

@@ -24,8 +24,10 @@ from synapse_engine.gateway.line import Asker, Seat, Wish
 from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.question import prefix_of
 from synapse_engine.gateway.upstream import Connection, request_head
+from synapse_engine.modes.steps import Mode
 
 if TYPE_CHECKING:
+    from synapse_engine.gateway.as_models.answer import ModeAnswer
     from synapse_engine.gateway.gateway import Gateway
     from synapse_engine.gateway.protocol import GatewayProtocol
 
@@ -54,7 +56,7 @@ class Exchange:
     _is_late_error = False
     _has_retried = False
     _seat: Seat | None = None
-    _upstream: Connection | None = None
+    _upstream: Connection | ModeAnswer | None = None
     _task: asyncio.Task[None] | None = None
     _news: asyncio.Task[None] | None = None
     _leave_line: Callable[[], None] | None = None
@@ -200,6 +202,9 @@ class Exchange:
             target = self._target = self._read_target()
             if target.remote is not None:
                 target.remote.refuse_round_trips(self._head.lines)
+            if target.mode is not None:
+                self._play(target.mode)
+                return
             if len(target.model_ids) == 1:
                 self._call.model_id = target.model_ids[0]
             seat = self._gateway.lines.seat_now(target, self._prefix(target))
@@ -231,6 +236,14 @@ class Exchange:
         if target.changes is not None:
             self._body.replace(target.changes(self._body.whole(), self._url))
         return target
+
+    def _play(self, mode: Mode) -> None:
+        """Let a mode answer in a server's place. Raises BadRequest."""
+        call = self._call
+        call.seated, call.stage = time.monotonic(), Stage.SENT
+        self._upstream = self._gateway.modes.answer(mode, self, self._head, self._body, call.client)
+        if self._client.flow.write_paused:
+            self._upstream.pause()
 
     def _wait(self, target: Target) -> None:
         """In line, until there is a seat or an error; a stream is told meanwhile how it stands."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synapse_engine.errors import BodyTooLarge
 from synapse_engine.gateway.access import Access, Refused
@@ -17,11 +18,16 @@ from synapse_engine.gateway.remotes import Remotes
 from synapse_engine.gateway.upstream import Pool
 from synapse_engine.settings import Settings
 
+if TYPE_CHECKING:
+    from synapse_engine.gateway.as_models.models import AsModels
+
 
 class Gateway:
     """Attributes to use: activity, names, lines, news, remotes, pool and its outbox; spool_folder, for large
-    bodies; body_max_bytes, to set at any time.
+    bodies; body_max_bytes, to set at any time; modes, to set once, as they ask through the gateway, too.
     """
+
+    modes: AsModels
 
     def __init__(
         self,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from synapse_engine.catalog.model import Kind
 from synapse_engine.catalog.registry import Entry, Registry
+from synapse_engine.errors import ModelNotFound
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.contexts import Contexts
-from synapse_engine.gateway.names import Names
+from synapse_engine.gateway.names import MODES, Names
 from synapse_engine.gateway.remotes import Known
+from synapse_engine.modes.steps import Mode
 
 NO_BODY = in_memory(b"")
 
@@ -54,6 +57,18 @@ class ListedRemote:
         return "running" if self.is_reachable else "failed"
 
 
+@dataclass(frozen=True)
+class ListedMode:
+    """A mode that may be asked for as if it were a model."""
+
+    name: str
+    mode: Mode
+
+    @property
+    def display_name(self) -> str:
+        return f"Synapse {self.mode.replace('_', ' ')}"
+
+
 class Listing:
     """Models that are enabled or run, each followed by its variants.
 
@@ -88,6 +103,8 @@ class Listing:
     async def one(self, name: str) -> Listed:
         """Whatever a request may call it. Raises ModelNotFound, AmbiguousModelName."""
         target = self._names.find(name, NO_BODY)
+        if target.mode is not None:
+            raise ModelNotFound(name, "It is a mode, and no model that could be loaded or shown.")
         entry = self._registry.get(target.model_ids[0])
         named = entry.model_id
         if target.variant is not None:
@@ -108,6 +125,17 @@ class Listing:
         """One such, where the name means one. Raises ModelNotFound, AmbiguousModelName."""
         target = self._names.find(name, NO_BODY)
         return None if target.remote is None else _listed_remote(target.remote, target.model_there)
+
+    def modes(self, listed: Iterable[Listed]) -> list[ListedMode]:
+        """All of them, where any of these could play in one."""
+        if not any(each.entry.model.kind is Kind.CHAT for each in listed):
+            return []
+        return [ListedMode(name, mode) for name, mode in MODES.items()]
+
+    def mode(self, name: str) -> ListedMode | None:
+        """One such, where the name means one."""
+        mode = MODES.get(name.casefold())
+        return None if mode is None else ListedMode(name.casefold(), mode)
 
     def _is_listed(self, entry: Entry, is_wanted: Callable[[State], bool]) -> bool:
         state = self._fleet.state_of(entry.model_id)

@@ -19,16 +19,22 @@ from synapse_engine.gateway.question import question_of
 from synapse_engine.gateway.remotes import Known, Remotes
 from synapse_engine.gateway.variants import Variant, check_variants, rewrite
 from synapse_engine.modes.complexity import weigh_question
+from synapse_engine.modes.steps import Mode
 
 AUTO = "auto"
 LOADED = "loaded"
+# Modes that may be asked for as if they were models.
+MODES: Mapping[str, Mode] = {
+    f"synapse/{mode}": mode for mode in ("auto", "simple", "two_stage", "council", "debate")
+}
+OURS = "synapse"
 TIERS = tuple(Tier)
 HOW_TO_FIND = (
     "GET /v1/models lists what may be asked for; on the page, tick a model to enable it, or press START."
 )
 COMPARED = 200
 TIER_NAMES = {tier.value: tier for tier in Tier}
-RESERVED = frozenset([AUTO, LOADED, *TIER_NAMES])
+RESERVED = frozenset([AUTO, LOADED, OURS, *TIER_NAMES, *MODES])
 # Names differ in case too, so that without a bound a client could go on for ever.
 KNOWN_MAX = 4096
 CANDIDATES_MAX = 20
@@ -43,7 +49,8 @@ class Target:
 
     changes: makes the body that they are asked with, out of the client's and the path; None where that may
     pass as it is. remote: the upstream by URL that it is at, and model_there, what it is called there; its
-    model id is no model's of ours, but what it is recorded under.
+    model id is no model's of ours, but what it is recorded under. mode: the way of answering that it is, and
+    then no model's name.
     """
 
     model_ids: tuple[str, ...]
@@ -51,6 +58,7 @@ class Target:
     changes: Change | None = None
     remote: Known | None = None
     model_there: str = ""
+    mode: Mode | None = None
 
 
 class Names:
@@ -86,6 +94,8 @@ class Names:
             return self._for_question(question_of(body.whole()))
         if reserved in TIER_NAMES:
             return self._of_tier(TIER_NAMES[reserved])
+        if reserved in MODES:
+            return Target((), mode=MODES[reserved])
         target = self._named(name)
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
@@ -101,9 +111,9 @@ class Names:
         return Target((known.remote.name,), remote=known)
 
     def knows(self, name: str) -> bool:
-        """Whether it is a name of a model, of a variant or of an upstream's, be it of several."""
+        """Whether it is a name of a model, of a variant, of an upstream's or of a mode, be it of several."""
         self._keep_up()
-        return self._is_local(name) or self._remote_of(name) is not None
+        return name.casefold() in MODES or self._is_local(name) or self._remote_of(name) is not None
 
     def name_of(self, model_id: str, variant: str) -> str:
         """The shortest name that means this variant and nothing else."""
@@ -314,7 +324,9 @@ class Names:
 
 def _check_not_reserved(name: str) -> None:
     if name.casefold() in RESERVED:
-        raise InvalidChoice(f"Reserved name: {name}", f"{', '.join(sorted(RESERVED))} mean any model.")
+        raise InvalidChoice(
+            f"Reserved name: {name}", f"{', '.join(sorted(RESERVED))} have a meaning of their own."
+        )
 
 
 def _only_model(known: Known) -> str:

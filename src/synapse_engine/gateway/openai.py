@@ -13,10 +13,13 @@ from synapse_engine.errors import SynapseError
 from synapse_engine.gateway.dialect import Dialect, error_body
 from synapse_engine.gateway.documented import JSON_BODY, refusals
 from synapse_engine.gateway.encoded import Encoded
-from synapse_engine.gateway.listing import Listed, ListedRemote, Listing
+from synapse_engine.gateway.listing import Listed, ListedMode, ListedRemote, Listing
 
 # Anthropic's clients send it with every request.
 Version = Annotated[str | None, Header(alias="anthropic-version")]
+
+AnyListed = Listed | ListedRemote | ListedMode
+OURS = "synapse-engine"
 
 RELAYED = {
     "/v1/chat/completions": "Chat with a model",
@@ -50,7 +53,8 @@ def openai_router(listing: Listing) -> APIRouter:
 
     @router.get("/v1/models", summary="Enabled and running models, with their variants")
     async def list_models(anthropic_version: Version = None) -> Encoded:
-        listed: list[Listed | ListedRemote] = [*await listing.all(), *listing.remotes()]
+        models = await listing.all()
+        listed: list[AnyListed] = [*models, *listing.remotes(), *listing.modes(models)]
         if anthropic_version is not None:
             return Encoded(anthropic_list(listed, listing.created))
         data = [openai_model(each, listing.created) for each in listed]
@@ -60,7 +64,11 @@ def openai_router(listing: Listing) -> APIRouter:
     async def one_model(name: str, anthropic_version: Version = None) -> Encoded:
         describe = openai_model if anthropic_version is None else anthropic_model
         try:
-            return Encoded(describe(listing.remote(name) or await listing.one(name), listing.created))
+            return Encoded(
+                describe(
+                    listing.mode(name) or listing.remote(name) or await listing.one(name), listing.created
+                )
+            )
         except SynapseError as error:
             dialect = Dialect.OPENAI if anthropic_version is None else Dialect.ANTHROPIC
             return Encoded(error_body(dialect, error), status_code=error.status)
@@ -68,12 +76,15 @@ def openai_router(listing: Listing) -> APIRouter:
     return router
 
 
-def openai_model(listed: Listed | ListedRemote, created: int) -> dict[str, Any]:
+def openai_model(listed: AnyListed, created: int) -> dict[str, Any]:
     """A model as OpenAI's list has it, with what clients of llama-server and of others look for beside it.
 
     context_length and meta.n_ctx: tokens that one request may have, prompt and answer together. Of a model at
     an upstream by URL no more is known than its name.
     """
+    if isinstance(listed, ListedMode):
+        facts = {"display_name": listed.display_name, "kind": "mode"}
+        return {"id": listed.name, "object": "model", "created": created, "owned_by": OURS, **facts}
     if isinstance(listed, ListedRemote):
         return {
             "id": listed.name,
@@ -87,7 +98,7 @@ def openai_model(listed: Listed | ListedRemote, created: int) -> dict[str, Any]:
         "id": listed.name,
         "object": "model",
         "created": created,
-        "owned_by": "synapse-engine",
+        "owned_by": OURS,
         "status": listed.status,
         "display_name": model.display_name,
         "context_length": listed.context_tokens,
@@ -105,7 +116,7 @@ def openai_model(listed: Listed | ListedRemote, created: int) -> dict[str, Any]:
     }
 
 
-def anthropic_list(listed: Sequence[Listed | ListedRemote], created: int) -> dict[str, Any]:
+def anthropic_list(listed: Sequence[AnyListed], created: int) -> dict[str, Any]:
     """The whole list as one page."""
     data = [anthropic_model(each, created) for each in listed]
     return {
@@ -116,13 +127,14 @@ def anthropic_list(listed: Sequence[Listed | ListedRemote], created: int) -> dic
     }
 
 
-def anthropic_model(listed: Listed | ListedRemote, created: int) -> dict[str, Any]:
+def anthropic_model(listed: AnyListed, created: int) -> dict[str, Any]:
     created_at = datetime.fromtimestamp(created, UTC).isoformat()
-    if isinstance(listed, ListedRemote):
+    if not isinstance(listed, Listed):
+        shown = listed.display_name if isinstance(listed, ListedMode) else listed.name
         return {
             "type": "model",
             "id": listed.name,
-            "display_name": listed.name,
+            "display_name": shown,
             "created_at": created_at,
             "lifecycle": "active",
         }

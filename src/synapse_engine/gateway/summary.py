@@ -38,10 +38,12 @@ class Summary(msgspec.Struct, frozen=True):
     models: dict[str | None, Figures]
 
 
+# A mode tells the tokens of its models as its own, and these have been counted.
 # The first bytes come out as one list for each group: SQL's windows take ten times as long to rank them.
 _FIGURES = """
     SELECT {key}, count(*), sum(outcome IN ({errors})),
-        coalesce(sum(prompt_tokens), 0), coalesce(sum(output_tokens), 0), avg(output_per_second),
+        coalesce(sum(prompt_tokens) FILTER (WHERE model_id IS NOT NULL), 0),
+        coalesce(sum(output_tokens) FILTER (WHERE model_id IS NOT NULL), 0), avg(output_per_second),
         json_group_array(first_byte_seconds) FILTER (WHERE first_byte_seconds IS NOT NULL)
     FROM activity WHERE began_at >= ? GROUP BY 1
 """

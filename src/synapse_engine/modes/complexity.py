@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from synapse_engine.catalog.model import Tier
+from synapse_engine.modes.steps import Part
 
 BALANCED_FROM = 3.0
 POWERFUL_FROM = 6.0
@@ -23,27 +24,35 @@ _MATHS = re.compile(
 
 @dataclass(frozen=True)
 class Weight:
-    """score: from 0 up. reasons: what raised it, in words. tier: what it chooses."""
+    """score: from 0 up, the sum of the parts. parts: what raised it, by how much. tier: what it chooses."""
 
     score: float
-    reasons: tuple[str, ...]
+    parts: tuple[Part, ...]
     tier: Tier
 
 
 def weigh_question(question: str) -> Weight:
-    """Length, asking for reasons or work, code, maths and several questions at once raise the score."""
+    """How hard a question seems, by signs that can be counted:
+
+    * its length: a point for 60 words, 4 at most;
+    * words that ask for reasons or work (why, compare, prove, refactor, ...): 1.5 each, for 3 different ones;
+    * code, and maths: 2 each;
+    * several questions or numbered tasks at once: 0.7 for each after the first, 2 at most.
+
+    Below BALANCED_FROM it chooses FAST, from POWERFUL_FROM on POWERFUL.
+    """
     words = len(question.split())
     hard = {match.casefold() for match in _HARD.findall(question)}
     asks = max(question.count("?"), len(re.findall(r"^\s*(?:\d+[.)]|[-*])\s", question, re.MULTILINE)))
-    parts = [
+    found = [
         (min(4.0, words / 60), f"{words} words"),
         (1.5 * min(3, len(hard)), f"asks to {', '.join(sorted(hard))}"),
         (2.0 if _CODE.search(question) else 0.0, "has code"),
         (2.0 if _MATHS.search(question) else 0.0, "has maths"),
         (min(2.0, 0.7 * max(0, asks - 1)), f"asks {asks} things"),
     ]
-    score = round(sum(points for points, _ in parts), 2)
-    reasons = tuple(reason for points, reason in parts if points >= 0.5)
+    parts = tuple(Part(round(points, 2), reason) for points, reason in found if points >= 0.01)
+    score = round(sum(part.points for part in parts), 2)
     if score >= POWERFUL_FROM:
-        return Weight(score, reasons, Tier.POWERFUL)
-    return Weight(score, reasons, Tier.BALANCED if score >= BALANCED_FROM else Tier.FAST)
+        return Weight(score, parts, Tier.POWERFUL)
+    return Weight(score, parts, Tier.BALANCED if score >= BALANCED_FROM else Tier.FAST)

@@ -208,6 +208,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Queries
+         * @description Queries that are kept, the newest first.
+         */
+        get: operations["list_queries_api_query_get"];
+        put?: never;
+        /**
+         * Ask
+         * @description Ask one or more models. A client that leaves ends it, and so does DELETE of its `id`.
+         */
+        post: operations["ask_api_query_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/query/{query_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Query
+         * @description A query and its answer, as far as it has come.
+         */
+        get: operations["show_query_api_query__query_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Query
+         * @description End a query that is under way, whose record stays; or delete the record of one that has ended.
+         */
+        delete: operations["delete_query_api_query__query_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/query/{query_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow Query
+         * @description All steps of a query from its beginning; of one under way, on to its end. Of an ended one the pieces of
+         *     texts are missing: `said` has them whole.
+         */
+        get: operations["follow_query_api_query__query_id__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/downloads": {
         parameters: {
             query?: never;
@@ -1343,6 +1412,35 @@ export interface components {
             models: components["schemas"]["ModelFigures"][];
         };
         /**
+         * Agreement
+         * @description How far a council agrees, 0 to 1. round: of the answers that were compared.
+         *
+         *     similarity: of their words, the mean of all pairs. concordance: how near each other the scores are that
+         *     several have given the same answer; null before there are any.
+         */
+        Agreement: {
+            /** Round */
+            round: number;
+            /** Similarity */
+            similarity: number;
+            /** Concordance */
+            concordance: number | null;
+            /** Pairs */
+            pairs: components["schemas"]["Pair"][];
+        };
+        /**
+         * Answer
+         * @description The whole answer. turn: whose text it is; null where it was put together of several.
+         */
+        Answer: {
+            /** Text */
+            text: string;
+            /** Turn */
+            turn?: number | null;
+            /** Model */
+            model?: string | null;
+        };
+        /**
          * AnswerOut
          * @description A model's figures for a prompt, and its first answer.
          */
@@ -1361,6 +1459,34 @@ export interface components {
             figures: components["schemas"]["FiguresOut"];
             /** Failed */
             failed: number;
+        };
+        /**
+         * Begun
+         * @description First of all. models: the names that were asked for. history: what was said before the query.
+         */
+        Begun: {
+            /** Id */
+            id: number;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "auto" | "simple" | "two_stage" | "council" | "debate" | "benchmark";
+            /** Query */
+            query: string;
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /** Models */
+            models: string[];
+            /** Options */
+            options: {
+                [key: string]: unknown;
+            };
+            /** History */
+            history: components["schemas"]["Message"][];
         };
         /**
          * BenchmarkAsk
@@ -1718,6 +1844,32 @@ export interface components {
             /** Id */
             id: number;
         };
+        /**
+         * Casting
+         * @description Who plays. One that is replaced later is told by a note, and by the turns.
+         */
+        Casting: {
+            /** Players */
+            players: components["schemas"]["Player"][];
+        };
+        /**
+         * Choice
+         * @description What `auto` has chosen. score: how hard the query seems, the sum of the parts. why: in words.
+         */
+        Choice: {
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "auto" | "simple" | "two_stage" | "council" | "debate" | "benchmark";
+            tier: components["schemas"]["Tier"];
+            /** Score */
+            score: number;
+            /** Parts */
+            parts: components["schemas"]["Part"][];
+            /** Why */
+            why: string;
+        };
         /** ComparedOut */
         ComparedOut: {
             /** Model */
@@ -1804,6 +1956,23 @@ export interface components {
             verdict: "ok" | "note" | "missing";
             /** Findings */
             findings: components["schemas"]["FindingOut"][];
+        };
+        /**
+         * Done
+         * @description Last of all. total_seconds: from the beginning; model_seconds: of these, while any model was asked.
+         */
+        Done: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "done" | "failed" | "cancelled" | "interrupted";
+            problem: components["schemas"]["Problem"] | null;
+            usage: components["schemas"]["Usage"];
+            /** Total Seconds */
+            total_seconds: number;
+            /** Model Seconds */
+            model_seconds: number;
         };
         /**
          * DownloadAsk
@@ -2036,6 +2205,23 @@ export interface components {
             bytes_out: number;
         };
         /**
+         * Ending
+         * @description Why a debate ended, and by which turn and member.
+         */
+        Ending: {
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "concession" | "repetition" | "disengagement" | "turn_limit" | "failure";
+            /** Why */
+            why: string;
+            /** Turn */
+            turn?: number | null;
+            /** Member */
+            member?: string | null;
+        };
+        /**
          * EngineChoice
          * @description An engine that a model may name in its setting `engine`; the default one has no name.
          */
@@ -2188,6 +2374,41 @@ export interface components {
             error: string;
             /** Detail */
             detail: string;
+        };
+        /**
+         * Figures
+         * @description What an answer took. None: the server does not say.
+         *
+         *     queue_seconds: until it was given to its server, without load_seconds, in which that server was loading.
+         *     first_token_seconds and total_seconds: from then on, until the first of the text or of the thoughts, and
+         *     to the end. prompt_tokens has the cached ones in it. Per second: llama-server's own `timings`.
+         *     finish_reason: `stop`, `length`, or what the server calls it.
+         */
+        Figures: {
+            /** Model Id */
+            model_id: string | null;
+            /** Server Id */
+            server_id: string | null;
+            /** Queue Seconds */
+            queue_seconds: number;
+            /** Load Seconds */
+            load_seconds: number;
+            /** First Token Seconds */
+            first_token_seconds: number | null;
+            /** Total Seconds */
+            total_seconds: number;
+            /** Prompt Tokens */
+            prompt_tokens: number | null;
+            /** Cached Tokens */
+            cached_tokens: number | null;
+            /** Output Tokens */
+            output_tokens: number | null;
+            /** Prompt Per Second */
+            prompt_per_second: number | null;
+            /** Output Per Second */
+            output_per_second: number | null;
+            /** Finish Reason */
+            finish_reason: string | null;
         };
         /**
          * FiguresOut
@@ -2492,6 +2713,26 @@ export interface components {
             servers: components["schemas"]["ServerLoad"][];
         };
         /**
+         * Message
+         * @description role: `system`, `user` or `assistant`.
+         */
+        Message: {
+            /** Role */
+            role: string;
+            /** Content */
+            content: string;
+        };
+        /** MessageAsk */
+        MessageAsk: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "system" | "user" | "assistant";
+            /** Content */
+            content: string;
+        };
+        /**
          * ModelEdit
          * @description What is absent stays; null puts the default back.
          */
@@ -2759,6 +3000,18 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Note
+         * @description What went otherwise than one would expect, and what was done about it. turn: which one it is about.
+         */
+        Note: {
+            /** Text */
+            text: string;
+            /** Turn */
+            turn?: number | null;
+            /** Member */
+            member?: string | null;
+        };
+        /**
          * NoticeOut
          * @description A warning or an error of the control plane's own log.
          */
@@ -2867,6 +3120,23 @@ export interface components {
             /** Lines */
             lines: string[];
         };
+        /** Pair */
+        Pair: {
+            /** Members */
+            members: string[];
+            /** Similarity */
+            similarity: number;
+        };
+        /**
+         * Part
+         * @description points: what it adds to the score.
+         */
+        Part: {
+            /** Points */
+            points: number;
+            /** Reason */
+            reason: string;
+        };
         /** PathsOut */
         PathsOut: {
             /** Data Dir */
@@ -2877,6 +3147,24 @@ export interface components {
             logs: string;
             /** Scan Paths */
             scan_paths: string[];
+        };
+        /** PersonaAsk */
+        PersonaAsk: {
+            /**
+             * Name
+             * @example Economist
+             */
+            name: string;
+            /**
+             * Manner
+             * @description what it is told of itself
+             */
+            manner: string;
+        };
+        /** PersonasAsk */
+        PersonasAsk: {
+            pro: components["schemas"]["PersonaAsk"];
+            con: components["schemas"]["PersonaAsk"];
         };
         /**
          * PlanAsk
@@ -2990,6 +3278,30 @@ export interface components {
              */
             needed_mb: number;
         };
+        /**
+         * Player
+         * @description member: what it is called in this answer. model: the name that it is asked by. options: of its own.
+         */
+        Player: {
+            /** Member */
+            member: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "answer" | "draft" | "refine" | "review" | "synthesis" | "pro" | "con" | "moderator";
+            /** Model */
+            model: string;
+            /** Model Id */
+            model_id: string;
+            tier: components["schemas"]["Tier"] | null;
+            /** Persona */
+            persona?: string | null;
+            /** Options */
+            options?: {
+                [key: string]: unknown;
+            };
+        };
         /** PortRange */
         PortRange: {
             /** Start */
@@ -3003,6 +3315,13 @@ export interface components {
          * @enum {string}
          */
         Preference: "first" | "second" | "tie" | "unclear";
+        /** Problem */
+        Problem: {
+            /** Error */
+            error: string;
+            /** Detail */
+            detail: string;
+        };
         /**
          * PromptAsk
          * @description A prompt of one's own.
@@ -3073,6 +3392,259 @@ export interface components {
              */
             default: string;
         };
+        /**
+         * QueryAsk
+         * @description A question, and how it is to be answered.
+         */
+        QueryAsk: {
+            /** Query */
+            query: string;
+            /**
+             * Mode
+             * @default auto
+             * @enum {string}
+             */
+            mode: "auto" | "simple" | "two_stage" | "council" | "debate" | "benchmark";
+            /**
+             * Models
+             * @description any names that a request may use, variants and upstreams too; null: the mode picks
+             */
+            models?: string[] | null;
+            /** @default {} */
+            options: components["schemas"]["QueryOptions"];
+            /**
+             * History
+             * @description said before
+             */
+            history?: components["schemas"]["MessageAsk"][];
+            /**
+             * Stream
+             * @description whether the steps are told as they happen, as events
+             * @default false
+             */
+            stream: boolean;
+        };
+        /** QueryDeleted */
+        QueryDeleted: {
+            /**
+             * Message
+             * @example Query deleted
+             * @example Query cancelled
+             */
+            message: string;
+            /** Id */
+            id: number;
+        };
+        /**
+         * QueryEvents
+         * @description The stream's events by their name, each with its data. `begun` is the first, `done` the last.
+         */
+        QueryEvents: {
+            begun: components["schemas"]["Begun"];
+            /** @description of auto */
+            choice: components["schemas"]["Choice"];
+            cast: components["schemas"]["Casting"];
+            note: components["schemas"]["Note"];
+            /** @description a model has been asked */
+            turn: components["schemas"]["Turn"];
+            /** @description a piece of what it says */
+            text: components["schemas"]["Text"];
+            /** @description the turn has ended */
+            said: components["schemas"]["Said"];
+            /** @description of a council, after each reviewing turn */
+            review: components["schemas"]["Review"];
+            /** @description of a council, after its reviews */
+            ranking: components["schemas"]["Ranking"];
+            /** @description of a council, before and after it refines */
+            agreement: components["schemas"]["Agreement"];
+            /** @description of a debate, before its synthesis */
+            ending: components["schemas"]["Ending"];
+            /** @description the whole answer; missing where there is none */
+            answer: components["schemas"]["Answer"];
+            done: components["schemas"]["Done"];
+        };
+        /**
+         * QueryOptions
+         * @description What is left out goes by the model's own defaults, or by those named here.
+         */
+        QueryOptions: {
+            /** Temperature */
+            temperature?: number | null;
+            /** Top P */
+            top_p?: number | null;
+            /**
+             * Seed
+             * @description of the first turn; others add to it
+             */
+            seed?: number | null;
+            /**
+             * Max Tokens
+             * @description of each text, thoughts included
+             */
+            max_tokens?: number | null;
+            /**
+             * Thinking
+             * @description whether models that can think do so
+             */
+            thinking?: boolean | null;
+            /** System Prompt */
+            system_prompt?: string | null;
+            /**
+             * Start
+             * @description whether stopped models are started; null: as SYNAPSE_MODES_START says
+             */
+            start?: boolean | null;
+            /**
+             * Deadline Seconds
+             * @description for the whole answer; null: as SYNAPSE_MODES_SECONDS says
+             */
+            deadline_seconds?: number | null;
+            /** @description simple: a model of this tier */
+            tier?: components["schemas"]["Tier"] | null;
+            /**
+             * Members
+             * @description council: how many, where no models are named (3)
+             */
+            members?: number | null;
+            /**
+             * Refine
+             * @description council: whether answers are refined after reviews (true)
+             */
+            refine?: boolean | null;
+            /**
+             * Personas
+             * @description debate: one's own, or one of optimist_and_skeptic, scientist_and_philosopher, entrepreneur_and_regulator, builder_and_operator, economist_and_historian, advocate_and_judge
+             */
+            personas?: string | components["schemas"]["PersonasAsk"] | null;
+            /**
+             * Turns
+             * @description debate: at most so many, of both together (6)
+             */
+            turns?: number | null;
+            /**
+             * Moderator
+             * @description debate: whether one sums up between rounds (false)
+             */
+            moderator?: boolean | null;
+            /**
+             * In Parallel
+             * @description benchmark: whether all are asked at once; their speeds then are not their own (false)
+             */
+            in_parallel?: boolean | null;
+        };
+        /**
+         * QueryPage
+         * @description The newest first.
+         */
+        QueryPage: {
+            /** Queries */
+            queries: components["schemas"]["QueryRow"][];
+            /**
+             * Next
+             * @description the `before` of the next page; null on the last one
+             */
+            next: number | null;
+        };
+        /**
+         * QueryRecord
+         * @description A query and its answer, as far as it has come.
+         */
+        QueryRecord: {
+            /** Id */
+            id: number;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "auto" | "simple" | "two_stage" | "council" | "debate" | "benchmark";
+            /** Query */
+            query: string;
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /**
+             * Models
+             * @description as they were asked for; empty where the mode picked them
+             */
+            models: string[];
+            /**
+             * Options
+             * @description those that were given
+             */
+            options: {
+                [key: string]: unknown;
+            };
+            /** History */
+            history: components["schemas"]["MessageAsk"][];
+            /**
+             * Status
+             * @description interrupted: the control plane ended before it did
+             * @enum {string}
+             */
+            status: "running" | "done" | "failed" | "cancelled" | "interrupted";
+            /** @description why there is no answer */
+            problem: components["schemas"]["Problem"] | null;
+            choice: components["schemas"]["Choice"] | null;
+            /** Players */
+            players: components["schemas"]["Player"][];
+            /** Turns */
+            turns: components["schemas"]["Spoken"][];
+            /** Notes */
+            notes: components["schemas"]["Note"][];
+            /** Reviews */
+            reviews: components["schemas"]["Review"][];
+            /** Ranking */
+            ranking: components["schemas"]["Ranked"][];
+            /** Agreements */
+            agreements: components["schemas"]["Agreement"][];
+            ending: components["schemas"]["Ending"] | null;
+            answer: components["schemas"]["Answer"] | null;
+            usage: components["schemas"]["Usage"];
+            /** Total Seconds */
+            total_seconds: number | null;
+            /**
+             * Model Seconds
+             * @description of these, while any model was asked
+             */
+            model_seconds: number | null;
+        };
+        /**
+         * QueryRow
+         * @description A query in the history.
+         */
+        QueryRow: {
+            /** Id */
+            id: number;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "auto" | "simple" | "two_stage" | "council" | "debate" | "benchmark";
+            /**
+             * Query
+             * @description its first 300 characters
+             */
+            query: string;
+            /**
+             * Answer
+             * @description its first 300 characters
+             */
+            answer: string | null;
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "done" | "failed" | "cancelled" | "interrupted";
+            /** Total Seconds */
+            total_seconds: number | null;
+        };
         /** QueueOut */
         QueueOut: {
             /**
@@ -3085,6 +3657,26 @@ export interface components {
              * @description of every model that somebody waits for, or is answered by
              */
             lines: components["schemas"]["LineOut"][];
+        };
+        /**
+         * Ranked
+         * @description score: the mean of its reviews; null where nobody has reviewed it.
+         */
+        Ranked: {
+            /** Member */
+            member: string;
+            /** Score */
+            score: number | null;
+            /** Reviews */
+            reviews: number;
+        };
+        /**
+         * Ranking
+         * @description The strongest first.
+         */
+        Ranking: {
+            /** Members */
+            members: components["schemas"]["Ranked"][];
         };
         /**
          * RatioOut
@@ -3209,6 +3801,18 @@ export interface components {
              */
             scan_seconds: number;
         };
+        /**
+         * Review
+         * @description What one member, in that turn, thinks of the others' answers. It did not know whose they are.
+         */
+        Review: {
+            /** Turn */
+            turn: number;
+            /** Member */
+            member: string;
+            /** Scores */
+            scores: components["schemas"]["Score"][];
+        };
         /** RunningModel */
         RunningModel: {
             /** Model Id */
@@ -3217,6 +3821,23 @@ export interface components {
             display_name: string;
             /** Port */
             port: number;
+        };
+        /**
+         * Said
+         * @description A turn's end. text and thinking: all of it. error: why it broke off; then figures is null.
+         */
+        Said: {
+            /** Turn */
+            turn: number;
+            /** Text */
+            text: string;
+            /** Thinking */
+            thinking: string;
+            figures: components["schemas"]["Figures"] | null;
+            /** Error */
+            error: string | null;
+            /** Ended Seconds */
+            ended_seconds: number;
         };
         /**
          * SampleOut
@@ -3288,6 +3909,21 @@ export interface components {
             scan_seconds: number | null;
             /** Skipped */
             skipped: components["schemas"]["SkippedFile"][];
+        };
+        /**
+         * Score
+         * @description score: 0 to 10.
+         */
+        Score: {
+            /** Member */
+            member: string;
+            /** Score */
+            score: number;
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
         };
         /** ServerList */
         ServerList: {
@@ -3487,6 +4123,14 @@ export interface components {
             queue_seconds?: number | null;
             /** Loading News */
             loading_news?: ("comments" | "reasoning" | "off") | null;
+            /** Modes Start */
+            modes_start?: boolean | null;
+            /** Modes Seconds */
+            modes_seconds?: number | null;
+            /** Modes News */
+            modes_news?: ("comments" | "reasoning" | "off") | null;
+            /** Queries Max */
+            queries_max?: number | null;
             /** Body Max Mb */
             body_max_mb?: number | null;
             /** Refresh Seconds */
@@ -3529,6 +4173,48 @@ export interface components {
              * @description those that run or wait
              */
             benchmarks: components["schemas"]["BenchmarkBrief"][];
+        };
+        /**
+         * Spoken
+         * @description A turn, as far as it has come. Fields as in the steps `turn` and `said`.
+         */
+        Spoken: {
+            /** Turn */
+            turn: number;
+            /** Member */
+            member: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "answer" | "draft" | "refine" | "review" | "synthesis" | "pro" | "con" | "moderator";
+            /** Round */
+            round: number;
+            /** Model */
+            model: string;
+            /** Hears */
+            hears: number[];
+            /** Messages */
+            messages: components["schemas"]["Message"][];
+            /** Is Answer */
+            is_answer: boolean;
+            /** Began Seconds */
+            began_seconds: number;
+            /** Ended Seconds */
+            ended_seconds?: number | null;
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+            /**
+             * Thinking
+             * @default
+             */
+            thinking: string;
+            figures?: components["schemas"]["Figures"] | null;
+            /** Error */
+            error?: string | null;
         };
         /**
          * SpreadOut
@@ -3698,10 +4384,58 @@ export interface components {
             api_key_required: boolean;
         };
         /**
+         * Text
+         * @description Some more of a turn's text, or of its thoughts.
+         */
+        Text: {
+            /** Turn */
+            turn: number;
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+            /**
+             * Thinking
+             * @default
+             */
+            thinking: string;
+        };
+        /**
          * Tier
          * @enum {string}
          */
         Tier: "fast" | "balanced" | "powerful";
+        /**
+         * Turn
+         * @description A model has been asked. turn: its number, from 1; several may go on at a time.
+         *
+         *     hears: the turns whose texts it was given. messages: all that it was given. is_answer: whether its text is
+         *     meant to be the whole answer's.
+         */
+        Turn: {
+            /** Turn */
+            turn: number;
+            /** Member */
+            member: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "answer" | "draft" | "refine" | "review" | "synthesis" | "pro" | "con" | "moderator";
+            /** Round */
+            round: number;
+            /** Model */
+            model: string;
+            /** Hears */
+            hears: number[];
+            /** Messages */
+            messages: components["schemas"]["Message"][];
+            /** Is Answer */
+            is_answer: boolean;
+            /** Began Seconds */
+            began_seconds: number;
+        };
         /** UpstreamAsk */
         UpstreamAsk: {
             /**
@@ -3779,6 +4513,27 @@ export interface components {
             message: string;
             /** Name */
             name: string;
+        };
+        /**
+         * Usage
+         * @description Tokens of all turns together, as far as their servers say.
+         */
+        Usage: {
+            /**
+             * Prompt Tokens
+             * @default 0
+             */
+            prompt_tokens: number;
+            /**
+             * Cached Tokens
+             * @default 0
+             */
+            cached_tokens: number;
+            /**
+             * Output Tokens
+             * @default 0
+             */
+            output_tokens: number;
         };
         /**
          * Variant
@@ -4397,6 +5152,366 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_queries_api_query_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description only older ones than this id */
+                before?: number | null;
+                mode?: ("auto" | "simple" | "two_stage" | "council" | "debate" | "benchmark") | null;
+                status?: ("running" | "done" | "failed" | "cancelled" | "interrupted") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ask_api_query_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueryAsk"];
+            };
+        };
+        responses: {
+            /** @description The record; with `stream` the steps, as GET /api/query/{query_id}/events tells them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryRecord"];
+                    "text/event-stream": components["schemas"]["QueryEvents"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    show_query_api_query__query_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                query_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryRecord"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_query_api_query__query_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                query_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryDeleted"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    follow_query_api_query__query_id__events_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                query_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["QueryEvents"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -56,6 +56,10 @@ class SettingsEdit(Ask):
     queue_max: Count | None = None
     queue_seconds: Seconds | None = None
     loading_news: Literal["comments", "reasoning", "off"] | None = None
+    modes_start: bool | None = None
+    modes_seconds: Seconds | None = None
+    modes_news: Literal["comments", "reasoning", "off"] | None = None
+    queries_max: Count | None = None
     body_max_mb: Mb | None = None
     refresh_seconds: Seconds | None = None
 

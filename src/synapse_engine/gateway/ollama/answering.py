@@ -9,10 +9,16 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from synapse_engine.catalog.model import Kind
+from synapse_engine.errors import BadRequest
 from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.gateway.activity import Stage
+from synapse_engine.gateway.as_models.voice import Utterance, Voice
 from synapse_engine.gateway.asking import Asking, Sent
 from synapse_engine.gateway.body import in_memory
+from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.lines import Seat
 from synapse_engine.gateway.names import Names, Target
 from synapse_engine.gateway.ollama.asked import (
@@ -26,6 +32,7 @@ from synapse_engine.gateway.ollama.asked import (
 from synapse_engine.gateway.ollama.keeping import keep_alive_seconds
 from synapse_engine.gateway.ollama.shown import LATEST
 from synapse_engine.gateway.ollama.told import Piece, Teller
+from synapse_engine.modes.steps import Mode
 
 Records = AsyncGenerator[dict[str, Any]]
 
@@ -41,8 +48,9 @@ def known_name(names: Names, name: str) -> str:
 class Answers:
     """Each a generator of records, run by `Translated`."""
 
-    def __init__(self, names: Names, fleet: Fleet) -> None:
-        self._names = names
+    def __init__(self, gateway: Gateway, fleet: Fleet) -> None:
+        self._names = gateway.names
+        self._gateway = gateway
         self._fleet = fleet
         self._told_of: set[tuple[str, str]] = set()
 
@@ -61,6 +69,11 @@ class Answers:
         began = time.monotonic()
         seconds = keep_alive_seconds(asked.keep_alive)
         target = self._target(asking, asked, sent)
+        if target.mode is not None:
+            async with aclosing(self._played(asking, asked, target.mode, order, in_shape)) as records:
+                async for record in records:
+                    yield record
+            return
         if order is None and seconds == 0.0 and target.remote is None:
             model_id = asking.call.model_id = target.model_ids[0]
             await self._fleet.unload(model_id)
@@ -112,9 +125,53 @@ class Answers:
             vectors, _ = await _embed(asking, seat, target, order)
             yield {"embedding": vectors[0] if vectors else []}
 
+    async def _played(
+        self,
+        asking: Asking,
+        asked: Generating,
+        mode: Mode,
+        order: Order | None,
+        in_shape: Callable[[Piece], dict[str, Any]],
+    ) -> Records:
+        """A mode's answer to a chat; there is nothing of it that could be loaded or unloaded."""
+        name, began = asked.model or "", time.monotonic()
+        if order is None:
+            yield _record(name) | in_shape(Piece()) | _done("load")
+            return
+        modes, whole = self._gateway.modes, Piece()
+        query = modes.read(
+            order.path.decode(), msgspec.json.encode({**order.body, "model": name}), mode
+        ).query
+        call = asking.call
+        run = modes.queries.begin(await modes.queries.prepare(query), call.client)
+        call.seated, call.stage, voice = time.monotonic(), Stage.ANSWERING, Voice(modes.manner)
+        try:
+            async with aclosing(run.follow(is_owner=True)) as steps:
+                async for step in steps:
+                    for said in voice.hear(step):
+                        piece = _piece(said)
+                        if piece and asked.stream is not False:
+                            yield _record(name) | in_shape(piece) | {"done": False}
+                        elif said.kind == "text":
+                            whole.add(piece)
+        finally:
+            run.cancel()
+        if run.error is not None:
+            raise run.error
+        if asked.stream is False and run.record.answer is not None:
+            whole.content = run.record.answer.text
+        usage = run.record.usage
+        counts = {"prompt_eval_count": usage.prompt_tokens, "eval_count": usage.output_tokens}
+        durations = {"total_duration": int((time.monotonic() - began) * 1e9), "load_duration": 0}
+        yield _record(name) | in_shape(whole) | _done("stop") | durations | counts
+
     def _target(self, asking: Asking, asked: Asked, sent: Sent, kind: Kind = Kind.CHAT) -> Target:
         asking.call.asked, asking.call.bytes_in = asked.model or "", sent.size
-        return self._names.find(known_name(self._names, asked.model or ""), in_memory(sent.data), kind)
+        name = known_name(self._names, asked.model or "")
+        target = self._names.find(name, in_memory(sent.data), kind)
+        if target.mode is not None and kind is not Kind.CHAT:
+            raise BadRequest("A mode is asked in chats only", "Ask a model for that.")
+        return target
 
     def _keep(self, seat: Seat, target: Target, asked: Asked, seconds: float | None) -> None:
         if target.remote is not None:
@@ -130,6 +187,13 @@ class Answers:
                     option,
                     setting,
                 )
+
+
+def _piece(said: Utterance) -> Piece:
+    """A comment has no place in Ollama's records."""
+    if said.kind == "text":
+        return Piece(content=said.text)
+    return Piece(thinking=said.text) if said.kind == "thinking" else Piece()
 
 
 async def _embed(

@@ -66,7 +66,7 @@ class Ollama:
         self._gateway = gateway
         self._fleet = fleet
         self._listing = listing
-        self._answers = Answers(gateway.names, fleet)
+        self._answers = Answers(gateway, fleet)
 
     def routes(self) -> APIRouter:
         responses = refusals(Dialect.OLLAMA, 400, 404, 409, 429, 503)

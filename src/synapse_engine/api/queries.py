@@ -1,0 +1,213 @@
+"""`/api/query`: questions to one or more models, and their history."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Path, Request
+from fastapi import Query as InQuery
+from starlette.responses import Response
+
+from synapse_engine.api.errors import documented, documented_stream
+from synapse_engine.api.services import Services, Wired
+from synapse_engine.api.streams import EventStream, framed, until_end
+from synapse_engine.api.wire.queries import (
+    PersonasAsk,
+    QueryAsk,
+    QueryDeleted,
+    QueryEvents,
+    QueryOptions,
+    QueryPage,
+    QueryRecord,
+    QueryRow,
+)
+from synapse_engine.gateway.activity import Call, Outcome, Stage
+from synapse_engine.gateway.asking import outcome_of
+from synapse_engine.gateway.dialect import Dialect
+from synapse_engine.gateway.encoded import Encoded
+from synapse_engine.gateway.heads import PRIORITIES
+from synapse_engine.gateway.kept_queries import Row, newest
+from synapse_engine.gateway.queries import Prepared, Query, Run
+from synapse_engine.modes.asking import Message
+from synapse_engine.modes.options import Options, Persona, Personas
+from synapse_engine.modes.steps import KINDS, Mode, Status, Step, Text
+
+ID_MAX = (1 << 63) - 1
+SAMPLING = ("temperature", "top_p", "seed", "max_tokens")
+SHAPES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The record; with `stream` the steps, as GET /api/query/{query_id}/events tells them.",
+        "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/QueryEvents"}}},
+    }
+}
+
+router = APIRouter(prefix="/api/query", tags=["queries"])
+
+QueryId = Annotated[int, Path(ge=1, le=ID_MAX)]
+
+
+@router.post("", response_model=QueryRecord, responses=documented(400, 404, 409, 502, 503) | SHAPES)
+async def ask(services: Wired, request: Request, ask: QueryAsk) -> Response:
+    """Ask one or more models. A client that leaves ends it, and so does DELETE of its `id`."""
+    host = request.client.host if request.client else ""
+    client = f"{host} {request.headers.get('user-agent', '')[:80]}".rstrip()
+    priority = PRIORITIES.get(request.headers.get("x-synapse-priority", "").encode(), 1)
+    prepared = await services.queries.prepare(query_of(ask, priority))
+    if ask.stream:
+        return EventStream(until_end(_owned_events(services, prepared, client)))
+    with _recorded(services, prepared, client) as (run, _):
+        await _until_ended(run, request)
+    if run.error is not None:
+        raise run.error
+    return Encoded(run.record)
+
+
+@router.get("", responses=documented(500))
+async def list_queries(
+    services: Wired,
+    limit: Annotated[int, InQuery(ge=1, le=1000)] = 50,
+    before: Annotated[
+        int | None, InQuery(ge=0, le=ID_MAX, description="only older ones than this id")
+    ] = None,
+    mode: Mode | None = None,
+    status: Status | None = None,
+) -> QueryPage:
+    """Queries that are kept, the newest first."""
+    rows = await services.queries.keeper.store.run(
+        lambda connection: newest(connection, before, mode, status, limit + 1)
+    )
+    shown = [_row(row) for row in rows[:limit]]
+    return QueryPage(queries=shown, next=shown[-1].id if len(rows) > limit else None)
+
+
+@router.get("/{query_id}", response_model=QueryRecord, responses=documented(404, 500))
+async def show_query(services: Wired, query_id: QueryId) -> Response:
+    """A query and its answer, as far as it has come."""
+    return Encoded(await services.queries.record(query_id))
+
+
+@router.get(
+    "/{query_id}/events",
+    status_code=200,
+    response_class=EventStream,
+    responses=documented_stream(QueryEvents, 404, 500),
+)
+async def follow_query(services: Wired, query_id: QueryId) -> EventStream:
+    """All steps of a query from its beginning; of one under way, on to its end. Of an ended one the pieces of
+    texts are missing: `said` has them whole.
+    """
+    steps = await services.queries.steps(query_id)
+    return EventStream(until_end(_events(steps)))
+
+
+@router.delete("/{query_id}", responses=documented(404, 500))
+async def delete_query(services: Wired, query_id: QueryId) -> QueryDeleted:
+    """End a query that is under way, whose record stays; or delete the record of one that has ended."""
+    if services.queries.cancel(query_id):
+        return QueryDeleted(message="Query cancelled", id=query_id)
+    await services.queries.delete(query_id)
+    return QueryDeleted(message="Query deleted", id=query_id)
+
+
+def query_of(ask: QueryAsk, priority: int) -> Query:
+    """The query that was asked."""
+    given, options = ask.options.model_dump(exclude_none=True), ask.options
+    history = tuple(Message(message.role, message.content) for message in ask.history)
+    if options.system_prompt:
+        history = (Message("system", options.system_prompt), *history)
+    return Query(
+        ask.query,
+        ask.mode,
+        tuple(ask.models or ()),
+        _options(options),
+        given,
+        history,
+        options.start,
+        options.deadline_seconds,
+        priority,
+    )
+
+
+def _options(asked: QueryOptions) -> Options:
+    sampling = {name: value for name in SAMPLING if (value := getattr(asked, name)) is not None}
+    if asked.thinking is not None:
+        sampling["chat_template_kwargs"] = {"enable_thinking": asked.thinking}
+    own = {
+        name: value
+        for name in ("tier", "members", "refine", "turns", "moderator", "in_parallel")
+        if (value := getattr(asked, name)) is not None
+    }
+    if asked.personas is not None:
+        own["personas"] = _personas(asked.personas)
+    return Options(sampling=sampling, **own)
+
+
+def _personas(asked: str | PersonasAsk) -> str | Personas:
+    if isinstance(asked, str):
+        return asked
+    pro, con = (Persona(side.name, side.manner) for side in (asked.pro, asked.con))
+    return Personas(pro, con)
+
+
+@contextmanager
+def _recorded(services: Services, prepared: Prepared, client: str) -> Iterator[tuple[Run, Call]]:
+    """Under way, and among the requests in flight; on leaving it has ended, whoever wanted that."""
+    activity = services.gateway.activity
+    run = services.queries.begin(prepared, client)
+    call = activity.begin("/api/query", Dialect.OURS, client, run.cancel)
+    call.asked, call.status = f"synapse/{prepared.query.mode}", 200
+    call.seated, call.stage = time.monotonic(), Stage.ANSWERING
+    try:
+        yield run, call
+    finally:
+        has_left = not run.is_over
+        run.cancel()
+        call.error = None if run.error is None else str(run.error)
+        activity.end(call, Outcome.CLIENT_LEFT if has_left else outcome_of(run.error))
+
+
+async def _until_ended(run: Run, request: Request) -> None:
+    """Or until its client has left."""
+    leaving = asyncio.create_task(_until_left(request))
+    ending = asyncio.create_task(run.ended())
+    try:
+        await asyncio.wait({leaving, ending}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (leaving, ending):
+            task.cancel()
+        await asyncio.wait({leaving, ending})
+
+
+async def _until_left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _owned_events(services: Services, prepared: Prepared, client: str) -> AsyncGenerator[bytes]:
+    with _recorded(services, prepared, client) as (run, call):
+        call.is_stream = True
+        async with aclosing(_events(run.follow(is_owner=True), call)) as events:
+            async for event in events:
+                yield event
+
+
+async def _events(steps: AsyncGenerator[Step], call: Call | None = None) -> AsyncGenerator[bytes]:
+    async with aclosing(steps):
+        async for step in steps:
+            data = framed(KINDS[type(step)], msgspec.json.encode(step))
+            if call is not None:
+                call.bytes_out += len(data)
+                if call.first_byte is None and isinstance(step, Text):
+                    call.first_byte = time.monotonic()
+            yield data
+
+
+def _row(row: Row) -> QueryRow:
+    began_at = datetime.fromtimestamp(row.began_at, UTC)
+    return QueryRow(**{**vars(row), "began_at": began_at})

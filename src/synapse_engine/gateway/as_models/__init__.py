@@ -1,0 +1,1 @@
+"""Modes under models' names, for clients that know nothing of modes."""
