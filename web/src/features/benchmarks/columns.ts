@@ -80,7 +80,7 @@ const LOAD = single("load_seconds", {
 
 const MEMORY = single("memory_used_mb", {
   label: "Peak memory",
-  hint: "resident, at its highest, of all its servers",
+  hint: "resident, at its highest, of all its servers; not that of GPUs",
   better: "less",
   of: ({ memory_used_mb }) => memory_used_mb,
   words: memoryWords,

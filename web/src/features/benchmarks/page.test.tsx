@@ -217,7 +217,7 @@ it("names a failed member's reason, and what interrupted a run", async () => {
   open("#/benchmarks?run=3");
   await screen.findByText("Left out: Not enough memory. 9 GB");
   screen.getByText("The control plane ended before it did.");
-  screen.getByText(/What ran before is brought back when it starts again/);
+  screen.getByText(/Where its servers went on without the control plane/);
   screen.getByText("It broke off. killed");
   screen.getByText("3 of 3 failed");
 });

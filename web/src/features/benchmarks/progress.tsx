@@ -4,7 +4,7 @@ import { Press } from "../../components/press";
 import { Link } from "../../lib/router";
 import { cancel } from "./actions";
 import type { Brief } from "./wire";
-import { mannerWords, nowWords, progressWords, titleOf } from "./words";
+import { mannerWords, nowWords, progressWords, stageWords, titleOf } from "./words";
 import "./progress.css";
 
 interface Props {
@@ -43,8 +43,11 @@ export function Progress({ run, client, nameOf, isLinked = false }: Props) {
       </div>
       <progress aria-label={`Requests of ${title}`} value={run.progress} max={1} />
       <p className="run-progress-words">
-        <strong role="status">{nowWords(run, nameOf)}</strong>
+        <strong>{nowWords(run, nameOf)}</strong>
         <span>{progressWords(run)}</span>
+      </p>
+      <p className="unseen" role="status">
+        {stageWords(run)}
       </p>
       {isEnding && (
         <p className="bench-quiet">

@@ -83,12 +83,31 @@ export function mannerWords(run: Brief, nameOf: (model: string) => string): stri
     .join(", ");
 }
 
+const STAGES: Record<NonNullable<Brief["now"]>["stage"], string> = {
+  preparing: "Getting ready",
+  loading: "Loading models",
+  warming_up: "Warming up",
+  measuring: "Measuring",
+  judging: "Judging",
+  restoring: "Putting the fleet back",
+};
+
+/** What it does, roughly: for those who hear the page and cannot hear every request. */
+export function stageWords({ now, status }: Brief): string {
+  return now === null ? STATUSES[status] : STAGES[now.stage];
+}
+
 /** What has become of the fleet, once a run has ended. */
 export function fleetWords({ status, began_at }: Brief): string | null {
-  if (status === "interrupted")
-    return "The control plane ended in its midst. What ran before is brought back when it starts again, where the machine itself was not restarted.";
   if (began_at === null || status === "queued" || status === "running") return null;
-  return "Afterwards the fleet was put back as it was before; what did not come back is named below.";
+  switch (status) {
+    case "interrupted":
+      return "Where its servers went on without the control plane, what ran before was put back when it came up again.";
+    case "cancelled":
+      return "Afterwards the fleet was put back as it was before, unless it was STOP ALL that ended it; what did not come back is named below.";
+    default:
+      return "Afterwards the fleet was put back as it was before; what did not come back is named below.";
+  }
 }
 
 /** How long it took, or has taken; null before it began. */
