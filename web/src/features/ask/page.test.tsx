@@ -27,7 +27,7 @@ let refusal: Response | null;
 let client: QueryClient;
 
 // The markdown comes in a file of its own, which takes a while to be read the first time.
-beforeAll(() => import("./markdown").then(() => undefined), 30_000);
+beforeAll(() => import("../../components/markdown").then(() => undefined), 30_000);
 
 beforeEach(() => {
   asked = [];
