@@ -1,8 +1,8 @@
 import { type ReactNode, useEffect, useState } from "react";
+import { CopyButton } from "../../../components/copy-button";
 import type { QueryRecord } from "../../../lib/api";
 import { countWords, secondsWords } from "../../../lib/format";
 import { FailureNote } from "../answer";
-import { CopyButton } from "../../../components/copy-button";
 import { Compare } from "./compare";
 import { Council } from "./council";
 import { Debate } from "./debate";

@@ -1,8 +1,8 @@
 import { lazy, memo, Suspense, useState } from "react";
+import { CopyButton } from "../../../components/copy-button";
 import type { Figures, QueryRecord } from "../../../lib/api";
 import { countWords, rateWords, secondsWords } from "../../../lib/format";
 import { Thoughts } from "../answer";
-import { CopyButton } from "../../../components/copy-button";
 import { speakerOf, useNames } from "./names";
 import { isOpen, type Note, notesOf } from "./reading";
 import type { Spoken } from "./record";
