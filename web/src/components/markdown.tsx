@@ -1,6 +1,6 @@
 import { lexer, type Token, type Tokens } from "marked";
 import { Fragment, type ReactNode, useDeferredValue } from "react";
-import { CodeBlock } from "../../components/code-block";
+import { CodeBlock } from "./code-block";
 import "./markdown.css";
 
 // Tokens become elements, never HTML: nothing that a model writes can be markup of the page.

@@ -7,7 +7,7 @@ import { NameOptions } from "./name-options";
 import type { Target } from "./targets";
 import "./answer.css";
 
-const Markdown = lazy(() => import("./markdown"));
+const Markdown = lazy(() => import("../../components/markdown"));
 
 interface Props {
   answer: Answer;

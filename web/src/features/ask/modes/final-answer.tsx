@@ -4,7 +4,7 @@ import { useNames } from "./names";
 import { failedFinals, finalOf, notesOf } from "./reading";
 import { Notes, Speech } from "./speech";
 
-const Markdown = lazy(() => import("../markdown"));
+const Markdown = lazy(() => import("../../../components/markdown"));
 
 /** The whole answer, as it is written; or the text that had to do, after all who were to write it have failed. */
 export function FinalAnswer({ record }: { record: QueryRecord }) {

@@ -29,7 +29,7 @@ let nextId = 100;
 
 // What is loaded when it is needed takes a while to be read the first time.
 beforeAll(async () => {
-  await Promise.all([import("./query-turn"), import("./kept-query"), import("../markdown")]);
+  await Promise.all([import("./query-turn"), import("./kept-query"), import("../../../components/markdown")]);
 }, 30_000);
 
 beforeEach(() => {

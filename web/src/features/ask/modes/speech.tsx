@@ -8,7 +8,7 @@ import { isOpen, type Note, notesOf } from "./reading";
 import type { Spoken } from "./record";
 import "./speech.css";
 
-const Markdown = lazy(() => import("../markdown"));
+const Markdown = lazy(() => import("../../../components/markdown"));
 
 interface Props {
   record: QueryRecord;
