@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from synapse_engine.errors import RequestCancelled, SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
-from synapse_engine.gateway.body import Body
+from synapse_engine.gateway.body import Body, in_memory
 from synapse_engine.gateway.dialect import Dialect, error_event, event
 from synapse_engine.gateway.endpoints import NamedBy, name_and_path, name_in_query, with_name_in_query
 from synapse_engine.gateway.heads import AnswerHead, RequestHead
@@ -93,7 +93,7 @@ class Exchange:
         self._is_begun = self._is_asked = True
         self._call, self._target, self._seat, self._upstream = call, target, seat, upstream
         call.cancel = self.cancel
-        self._body.feed(body)
+        self._body = in_memory(body)
         if upstream is not None:
             upstream.answer_to(self)
 

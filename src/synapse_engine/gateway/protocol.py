@@ -234,10 +234,8 @@ class GatewayProtocol(HttpToolsProtocol):
             self.data_received(held)
 
     def timeout_keep_alive_handler(self) -> None:
-        self.timeout_keep_alive_task = None
-        idle_seconds = self.loop.time() - self._idle_since
-        if not self._is_whole or (self.cycle is not None and not self.cycle.response_complete):
-            return  # it rests again once that is answered
+        is_busy = not self._is_whole or (self.cycle is not None and not self.cycle.response_complete)
+        idle_seconds = 0.0 if is_busy else self.loop.time() - self._idle_since
         if idle_seconds < self.timeout_keep_alive:
             self._look_again_in(self.timeout_keep_alive - idle_seconds)
         else:

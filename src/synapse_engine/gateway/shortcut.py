@@ -97,10 +97,11 @@ class Shortcut:
         call.first_byte = time.monotonic()
         call.bytes_out = len(body)
         call.head, call.tail = body[:HEAD_BYTES], body[-TAIL_BYTES:]
+        # Before the write, within which a client may turn out to be slow.
+        self.response_complete = True
         client = self._client
         common = self._gateway.common_headers(client.server_state.default_headers, self._head.origin)
         client.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (head.lines, common, len(body), body))
-        self.response_complete = True
         self._body = b""
         self._seat.release()
         self._gateway.activity.end(call, ERROR if head.status >= 400 else OK)
@@ -128,10 +129,12 @@ class Shortcut:
         self._go_on().client_left()
 
     def client_is_slow(self) -> None:
-        self._go_on().client_is_slow()
+        if not self.response_complete:
+            self._go_on().client_is_slow()
 
     def client_keeps_up(self) -> None:
-        self._go_on().client_keeps_up()
+        if not self.response_complete:
+            self._go_on().client_keeps_up()
 
     def cancel(self) -> None:
         self._go_on().cancel()

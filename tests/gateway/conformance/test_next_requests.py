@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from socket import SO_SNDBUF, SOL_SOCKET
 
 import pytest
 from tests.fakes.raw_client import Cut, RawClient
@@ -12,6 +13,7 @@ from tests.fakes.rig import until
 from tests.gateway.conformance.bed import OK, Bed
 
 from synapse_engine.gateway.activity import Activity, Outcome
+from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.shortcut import Shortcut
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -39,6 +41,8 @@ async def known(bed: Bed) -> tuple[RawClient, UpstreamConnection]:
 
 
 async def ask_again(bed: Bed, client: RawClient, connection: UpstreamConnection) -> Request:
+    # A scan in the meantime makes every name unknown for one request.
+    bed.plane.services.gateway.names.find(bed.model_id, in_memory(b""))
     await client.send(bed.post(body=bed.body(more="x")))
     seen = await connection.request()
     assert seen.body == bed.body(more="x")
@@ -194,6 +198,30 @@ async def test_the_next_ones_are_held_until_it_is_answered(bed: Bed) -> None:
         if body != bodies[-1]:
             await connection.request()
     assert bed.active == 0
+
+
+async def test_answers_to_a_client_that_does_not_read(bed: Bed) -> None:
+    """Until no more of them is taken: the one with which that is noticed has just been answered."""
+    size, count = 30_000, 0
+    large = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
+    client = bed.client(receive_buffer_bytes=4096)
+    await client.send(bed.post())
+    connection = await bed.upstream.connection()
+    await connection.request()
+    await connection.send(large)
+    assert len((await client.answer()).body) == size
+    is_full = False
+    while not is_full:
+        await ask_again(bed, client, connection)
+        (call,) = activity(bed).live.values()
+        protocol = call.cancel.__self__._client  # type: ignore[attr-defined]
+        protocol.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)
+        await connection.send(large)
+        await until(lambda: not activity(bed).live)
+        is_full, count = protocol.flow.write_paused, count + 1
+    for _ in range(count):
+        assert len((await client.answer()).body) == size
+    await assert_goes_on(bed, client, connection)
 
 
 @pytest.mark.parametrize("body", [b"{]", b"[]", b'{"model": "nobody"}', b'{"model": 1}', b""])
