@@ -18,7 +18,7 @@ test: $(VENV)/.dev $(TEST_MODEL) page ## every test: page, unit, real engine, re
 	$(BIN)/python web/build.py --test
 	SYNAPSE_TEST_MODEL=$(abspath $(TEST_MODEL)) $(BIN)/pytest $(BESIDE)
 
-soak: $(VENV)/.dev $(TEST_MODEL) page ## the long forms: survival, mutations, chaos
+soak: $(VENV)/.dev $(TEST_MODEL) page ## the long forms: survival, mutations, hostile requests, ten minutes of mixed load, chaos
 	SYNAPSE_SOAK=1 SYNAPSE_TEST_MODEL=$(abspath $(TEST_MODEL)) $(BIN)/pytest --timeout 3600
 	$(BIN)/python -m tests.chaos
 

@@ -135,7 +135,6 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             registry,
             LocalLauncher(logs),
             engines,
-            session,
             Journal(folder.journal),
             limits,
             restart_limits,

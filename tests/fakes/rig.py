@@ -119,7 +119,6 @@ async def open_rig(
             registry,
             LocalLauncher(Logs(folder / "logs", 1 << 20)),
             Engines(engine),
-            session,
             Journal(folder / "journal"),
             limits,
             restart_limits,

@@ -79,6 +79,22 @@ async def test_who_was_held_back_goes_on_afterwards(tight: ControlPlane) -> None
     assert [(len(line.waiting), line.in_flight, line.is_held_back) for line in lines] == [(0, 0, False)] * 2
 
 
+@pytest.mark.parametrize("pause_seconds", [0.0, 0.01])
+async def test_two_that_are_wanted_at_once_do_not_thrash(tight: ControlPlane, pause_seconds: float) -> None:
+    """Each for a client that asks again and again: both are answered, and a load serves many requests."""
+    ids = [await enabled(tight, f"{name}-7B-Q4_K_M.gguf", Behaviour(chunks=2)) for name in ("One", "Two")]
+    began = time.monotonic()
+
+    async def ask_again(model_id: str) -> None:
+        for _ in range(30):
+            assert await stream(tight, model_id) == 2
+            await asyncio.sleep(pause_seconds)
+
+    await asyncio.gather(*map(ask_again, ids))
+    assert len(tight.stage.actors) <= 3 + (time.monotonic() - began) / RESIDENCY_SECONDS
+    assert len(tight.stage.actors) <= 15
+
+
 async def test_one_started_by_hand_is_not_held_back(tight: ControlPlane) -> None:
     mine = await enabled(tight, "Mine-7B-Q4_K_M.gguf", Behaviour())
     other = await enabled(tight, "Other-7B-Q4_K_M.gguf", Behaviour())

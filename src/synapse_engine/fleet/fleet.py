@@ -11,7 +11,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import msgspec
 
 from synapse_engine.catalog.model import Tier
@@ -58,7 +57,6 @@ class Fleet:
         registry: Registry,
         launcher: Launcher,
         engines: Engines,
-        session: aiohttp.ClientSession,
         journal: Journal,
         limits: Limits,
         restart_limits: RestartLimits,
@@ -77,7 +75,7 @@ class Fleet:
         self._launcher = launcher
         self._on_change = on_change
         self._surroundings = Surroundings(
-            launcher, session, journal, limits, restart_limits, paces, kept_caches, self._has_changed, clock
+            launcher, journal, limits, restart_limits, paces, kept_caches, self._has_changed, clock
         )
         self._servers: dict[str, Server] = {}
         self._models: dict[str, list[Server]] = {}

@@ -349,7 +349,7 @@ class Server:
 
     def _watch(self) -> Watch:
         assert self.process is not None and self.command is not None
-        return Watch(self._with.launcher, self._with.session, self.command, self.process)
+        return Watch(self._with.launcher, self.command, self.process)
 
     async def _watch_load(self) -> None:
         if self.load is not None and self.process is not None:

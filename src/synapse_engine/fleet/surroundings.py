@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import aiohttp
-
 from synapse_engine.fleet.journal import Journal
 from synapse_engine.fleet.kept import KeptCaches
 from synapse_engine.fleet.life import Limits
@@ -25,7 +23,6 @@ class Surroundings:
     """on_change: told of every new state. clock: in seconds."""
 
     launcher: Launcher
-    session: aiohttp.ClientSession
     journal: Journal
     limits: Limits
     restart_limits: RestartLimits

@@ -7,8 +7,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
-
 from synapse_engine.errors import OutOfMemory, ServerEnded, StartFailed, StartTimedOut
 from synapse_engine.fleet.health import MISSES_UNTIL_HUNG, until_healthy, until_hung
 from synapse_engine.launch.base import Command, Launcher, Process
@@ -21,13 +19,12 @@ Beside = Callable[[], Coroutine[Any, Any, None]]
 @dataclass(frozen=True)
 class Watch:
     launcher: Launcher
-    session: aiohttp.ClientSession
     command: Command
     process: Process
 
     async def until_ready(self, limit_seconds: float, beside: Beside) -> int | None:
         """None once it is ready, its port where that was taken. Raises StartFailed, StartTimedOut."""
-        healthy = asyncio.ensure_future(until_healthy(self.session, self.process))
+        healthy = asyncio.ensure_future(until_healthy(self.process))
         exited = asyncio.ensure_future(self.process.wait())
         working = asyncio.ensure_future(beside())
         try:
@@ -64,7 +61,7 @@ class Watch:
             await _end(exited, hung, working)
 
     async def _until_hung(self, probe_seconds: float, on_hung: Callable[[], None]) -> None:
-        await until_hung(self.session, self.process, probe_seconds)
+        await until_hung(self.process, probe_seconds)
         on_hung()
 
     async def _explain_early_exit(self, exit_code: int | None) -> int:
