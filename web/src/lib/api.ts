@@ -66,7 +66,7 @@ export const api = {
     request<Model>(`/api/models/${encodeURIComponent(modelId)}/release`, { method: "POST" }),
   details: (modelId: string, signal?: AbortSignal) =>
     request<Schemas["ModelDetails"]>(`/api/models/${encodeURIComponent(modelId)}`, { signal }),
-  summary: (modelId: string, minutes: number, signal?: AbortSignal) =>
+  summaryOf: (modelId: string, minutes: number, signal?: AbortSignal) =>
     request<Schemas["ActivitySummary"]>(
       `/api/activity/summary?minutes=${minutes}&model=${encodeURIComponent(modelId)}`,
       { signal },

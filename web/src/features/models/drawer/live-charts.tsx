@@ -84,7 +84,7 @@ function useSummary(modelId: string): Summary | undefined {
   }, [client, modelId]);
   return useQuery({
     queryKey: ["summary", modelId],
-    queryFn: ({ signal }) => api.summary(modelId, MINUTES, signal),
+    queryFn: ({ signal }) => api.summaryOf(modelId, MINUTES, signal),
     refetchInterval: ({ state }) => (state.error ? retryMs(state.error) : SUMMARY_MS),
   }).data;
 }
