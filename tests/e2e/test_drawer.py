@@ -169,7 +169,9 @@ def test_a_variant_answers_by_its_name(page: Page, control_plane: Serving) -> No
 
 
 def test_the_code_works_as_it_is_copied(page: Page, control_plane: Serving) -> None:
-    control_plane.http.patch(f"/api/models/{MODEL}", json={"aliases": ["it's mine"]}).raise_for_status()
+    # Short answers: what is looked at is that there are some.
+    edit = {"aliases": ["it's mine"], "settings": {"n_predict": 24}}
+    control_plane.http.patch(f"/api/models/{MODEL}", json=edit).raise_for_status()
     control_plane.http.post(START).raise_for_status()
     drawer = open_drawer(page, "Use")
     drawer.get_by_role("combobox", name="Ask for").select_option("it's mine")
@@ -180,8 +182,14 @@ def test_the_code_works_as_it_is_copied(page: Page, control_plane: Serving) -> N
     curl = drawer.get_by_role("region", name="curl").locator("code").inner_text()
     ran = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(ran.stdout)["choices"][0]["message"]["content"]
-    page.keyboard.press("Escape")
+
+
+def test_it_is_asked_at_once(page: Page, control_plane: Serving) -> None:
+    settings = {"n_predict": 24, "temperature": 0}
+    control_plane.http.patch(f"/api/models/{MODEL}", json={"settings": settings}).raise_for_status()
+    control_plane.http.post(START).raise_for_status()
     press(page, f"Ask {NAME}")
+    drawer = page.get_by_role("dialog", name=NAME)
     drawer.get_by_role("textbox", name=f"Question for {NAME}").fill(
         "What is the capital of France? Answer in one sentence."
     )

@@ -42,12 +42,7 @@ export function TopBar({ path, onPalette, onKeys }: TopBarProps) {
       </nav>
       <div className="top-tools">
         <Connection />
-        <button
-          type="button"
-          className="button palette-button"
-          aria-label={`Do something… ${isMac() ? "⌘" : "Ctrl"} K`}
-          onClick={onPalette}
-        >
+        <button type="button" className="button palette-button" onClick={onPalette}>
           <Icon name="search" />
           <span className="palette-words">Do something…</span>
           <kbd>{isMac() ? "⌘" : "Ctrl"} K</kbd>

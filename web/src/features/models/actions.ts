@@ -76,7 +76,7 @@ export const editing = (client: QueryClient, model: Model, refusedWhere: "row" |
     clearNote(model.model_id);
     return wayBack(model, edit);
   },
-  onSuccess: ({ restart_required }: Model, edit: ModelEdit, back: ModelEdit) => {
+  onSuccess: ({ restart_required }: Model, edit: ModelEdit, back: ModelEdit = wayBack(model, edit)) => {
     const run = () => mutateOnce(client, editing(client, model), back);
     const rest = restart_required ? " It takes that up at its next start." : "";
     say(`${editWords(model, edit)}${rest}`, {

@@ -3,7 +3,7 @@ import { CodeBlock } from "../../../components/code-block";
 import type { Model } from "../../../lib/api";
 import { Link } from "../../../lib/router";
 import { useSystem } from "../../../lib/system";
-import { AskBox } from "./ask-box";
+import { AskBox } from "../ask-box";
 import { namesOf, snippetsOf } from "./snippets";
 import "./use.css";
 
@@ -22,7 +22,7 @@ function Try({ model }: { model: Model }) {
     <section className="drawer-part">
       <h3>Try it</h3>
       {model.status === "running" ? (
-        <AskBox model={model} />
+        <AskBox model={model} takesFocus={false} />
       ) : (
         <p className="quiet">
           {model.enabled && !model.held

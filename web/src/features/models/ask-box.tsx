@@ -1,11 +1,11 @@
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { api, type ChatAnswer, type Model } from "../../../lib/api";
-import { refusalOf } from "../../../lib/http";
+import { api, type ChatAnswer, type Model } from "../../lib/api";
+import { refusalOf } from "../../lib/http";
 import "./ask-box.css";
 
 /** One question to one running model. Leaving takes the question back. */
-export function AskBox({ model }: { model: Model }) {
+export function AskBox({ model, takesFocus = true }: { model: Model; takesFocus?: boolean }) {
   const [question, setQuestion] = useState("");
   const leaving = useRef<AbortController>(null);
   const ask = useMutation({
@@ -30,6 +30,8 @@ export function AskBox({ model }: { model: Model }) {
         placeholder={`Ask ${model.display_name} something`}
         value={question}
         onChange={(event) => setQuestion(event.target.value)}
+        // biome-ignore lint/a11y/noAutofocus: the person has just opened this box to type into it
+        autoFocus={takesFocus}
       />
       {ask.isPending ? (
         <button type="button" className="button" onClick={() => leaving.current?.abort()}>
