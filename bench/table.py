@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from tests.e2e.watching import FIRST_ROWS, WATCH_TYPING, leap, scroll_by_wheel
 from tests.fakes.stage import write_engine
 
@@ -45,27 +45,27 @@ def main() -> None:
 
 
 def measure(browser: Browser, url: str, width: int, height: int) -> None:
-    def open_page() -> Page:
+    def open_page() -> tuple[Page, CDPSession]:
         context = browser.new_context(viewport={"width": width, "height": height})
         page = context.new_page()
         page.add_init_script(FIRST_ROWS)
-        thread_ms(page)
+        thread = watch_thread(page)
         page.goto(url)
-        return page
+        return page, thread
 
     opened, worked = [], []
     for _ in range(ROUNDS):
-        page = open_page()
+        page, thread = open_page()
         opened.append(page.evaluate("window.firstRows"))
-        worked.append(thread_ms(page))
+        worked.append(thread_ms(thread))
         page.context.close()
     print_spread(f"first rows, nothing cached, budget {FIRST_ROWS_BUDGET_MS} ms", opened, "ms")
     print_spread("their processor time", worked, "ms")
-    page = open_page()
+    page, thread = open_page()
     page.get_by_text(f"{MODELS:,} models", exact=True).wait_for()
-    before = thread_ms(page)
+    before = thread_ms(thread)
     letters, rows = type_words(page)
-    each = (thread_ms(page) - before) / len(letters)
+    each = (thread_ms(thread) - before) / len(letters)
     print_spread(f"a letter in the search, until it is seen, budget {TYPING_BUDGET_MS} ms", letters, "ms")
     print_spread("the same, until its rows are seen", rows, "ms")
     print(f"  the processor time of a letter and its rows: {each:.1f} ms")
@@ -74,12 +74,16 @@ def measure(browser: Browser, url: str, width: int, height: int) -> None:
     page.context.close()
 
 
-def thread_ms(page: Page) -> float:
-    """What the page's own thread has computed so far: other work on the machine does not count."""
+def watch_thread(page: Page) -> CDPSession:
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    return session
+
+
+def thread_ms(session: CDPSession) -> float:
+    """What the page's own thread has computed so far: other work on the machine does not count."""
     metrics = session.send("Performance.getMetrics")["metrics"]
-    return next(1000 * metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+    return 1000 * float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
 
 
 def type_words(page: Page) -> tuple[list[float], list[float]]:
