@@ -47,8 +47,7 @@ WATCH_TYPING = """() => {
 
 # Of each frame: milliseconds after the one before, and how many px of the table's place have no row.
 WATCH_SCROLLING = """() => {
-  window.frames = [];
-  window.isWatching = true;
+  const frames = window.frames = [];
   let before = null;
   const look = (now) => {
     const bars = document.querySelectorAll(".top-bar, .models thead");
@@ -59,9 +58,9 @@ WATCH_SCROLLING = """() => {
       // Between cards there is a little space.
       if (height > 12) blank += Math.max(0, Math.min(bottom, innerHeight) - Math.max(top, from));
     }
-    window.frames.push([before === null ? 0 : now - before, blank]);
+    frames.push([before === null ? 0 : now - before, blank]);
     before = now;
-    if (window.isWatching) requestAnimationFrame(look);
+    if (window.frames === frames) requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
 }"""
@@ -87,6 +86,6 @@ def leap(page: Page) -> list[tuple[float, float]]:
 
 
 def take_frames(page: Page) -> list[tuple[float, float]]:
-    frames: list[Any] = page.evaluate("(window.isWatching = false, window.frames)")
+    frames: list[Any] = page.evaluate("(() => { const seen = frames; window.frames = null; return seen; })()")
     # The first one has none before it.
     return [(took, blank) for took, blank in frames[1:]]

@@ -1,4 +1,4 @@
-import type { PointerEvent } from "react";
+import { type PointerEvent, useEffect } from "react";
 import { Press } from "../../components/press";
 import type { Model } from "../../lib/api";
 import { canStart, canStop } from "../../lib/status";
@@ -11,6 +11,7 @@ export function RowActions({ model }: { model: Model }) {
   const start = useStart(model);
   const stop = useStop(model);
   const name = model.display_name;
+  useForgetting(model);
   return (
     <div className="row-actions">
       <div className="switch">
@@ -62,4 +63,15 @@ function weighing({ model_id }: Model) {
     onFocus: () => weigh("focus", model_id, true),
     onBlur: () => weigh("focus", model_id, false),
   };
+}
+
+/** A row that goes away under the pointer is told nothing of that. */
+function useForgetting({ model_id }: Model): void {
+  useEffect(
+    () => () => {
+      weigh("pointer", model_id, false);
+      weigh("focus", model_id, false);
+    },
+    [model_id],
+  );
 }

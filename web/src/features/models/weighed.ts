@@ -14,7 +14,8 @@ export const weighed = createStore<readonly { how: How; modelId: string }[]>([])
 /** Takes note that START of a model is pointed at, or has the focus, or not any longer. */
 export function weigh(how: How, modelId: string, isSo: boolean): void {
   weighed.set((now) => {
-    const others = now.filter((one) => one.how !== how || one.modelId !== modelId);
+    // There is one pointer and one focus.
+    const others = now.filter((one) => one.how !== how || (!isSo && one.modelId !== modelId));
     return isSo ? [...others, { how, modelId }] : others;
   });
 }
