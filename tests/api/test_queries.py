@@ -137,6 +137,16 @@ async def test_what_is_refused_is_named(plane: ControlPlane, ask: dict[str, Any]
     assert words in response.json()["detail"]
 
 
+async def test_half_a_letter_is_refused(plane: ControlPlane) -> None:
+    """No file takes it, and no server."""
+    await enabled(plane)
+    response = await plane.http.post("/api/query", content=b'{"query": "\\ud83d?"}')
+    assert response.status_code == 422
+    body = b'{"model": "synapse/simple", "messages": [{"role": "user", "content": "\\ud83d?"}]}'
+    response = await plane.http.post("/v1/chat/completions", content=body)
+    assert response.status_code == 400
+
+
 async def test_nobody_to_ask(plane: ControlPlane) -> None:
     response = await plane.post("/api/query", {"query": "Hi", "stream": True})
     assert (response.status_code, response.json()["error"]) == (503, "No model can be asked")
@@ -176,6 +186,8 @@ async def test_one_that_is_deleted_under_way(plane: ControlPlane, way: str) -> N
     actor = await plane.start(model_id)
     asking = asyncio.create_task(plane.post("/api/query", {"query": "Hi", "mode": "simple", "stream": True}))
     await chat_of(actor)
+    (run,) = plane.services.queries.live.values()
+    await until(lambda: bool(run.record.turns[0].thinking))
     live = (await plane.get("/api/activity/live")).json()["calls"]
     assert [call["asked"] for call in live] == ["synapse/simple", model_id]
     path = "/api/query/1" if way == "query" else f"/api/activity/{live[0]['id']}"

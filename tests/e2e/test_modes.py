@@ -37,7 +37,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory, smollm2_path: Path) -> Itera
         shutil.copy(smollm2_path, models / f"{name}-135M-Instruct.Q4_1.gguf")
     with serving(serving_environment(folder / "data", models)) as serve:
         for model_id, tier in TIERS.items():
-            settings: dict[str, Any] = {"ctx_size": 2048, "cache_ram": 0}
+            settings: dict[str, Any] = {"ctx_size": 6144, "cache_ram": 0, "threads": 1, "parallel": 3}
             if model_id == ALPHA:
                 settings["variants"] = [POET]
             choices = {"enabled": True, "tier": tier, "settings": settings}
@@ -47,7 +47,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory, smollm2_path: Path) -> Itera
 
 def query(serve: Serving, mode: str, **asked: Any) -> dict[str, Any]:
     body = {"query": QUESTION, "mode": mode, "options": SHORT, **asked}
-    response = serve.http.post("/api/query", json=body)
+    response = serve.http.post("/api/query", json=body, timeout=110)
     assert response.status_code == 200, response.text
     record: dict[str, Any] = response.json()
     QueryRecord.model_validate(record)
@@ -111,9 +111,10 @@ def test_a_council_of_three_answers_at_the_same_time(serve: Serving) -> None:
 
 
 def test_a_council_of_one_model_and_its_variant(serve: Serving) -> None:
-    record = query(serve, "council", models=[ALPHA, "poet", f"{ALPHA}:poet"])
+    options = {**SHORT, "refine": False}
+    record = query(serve, "council", models=[ALPHA, "poet", f"{ALPHA}:poet"], options=options)
     assert [player["model"] for player in record["players"]] == [ALPHA, "poet", f"{ALPHA}:poet"]
-    lone = query(serve, "council", models=[ALPHA])
+    lone = query(serve, "council", models=[ALPHA], options=options)
     assert "speaks for several" in lone["notes"][0]["text"]
     answers = [turn["text"] for turn in lone["turns"] if turn["role"] == "answer"]
     assert len(answers) == 3
@@ -148,7 +149,7 @@ def test_a_benchmark(serve: Serving, in_parallel: bool) -> None:
 @pytest.mark.parametrize("mode", ["auto", "simple", "two_stage", "council", "debate", "benchmark"])
 def test_over_the_shell(serve: Serving, mode: str) -> None:
     """The answer on stdout, all else on stderr."""
-    more = ["-o", "turns=2"] if mode == "debate" else []
+    more = {"debate": ["-o", "turns=2"], "council": ["-o", "refine=false"]}.get(mode, [])
     asked = ["ask", "--mode", mode, "-o", "max_tokens=12", "-o", "seed=1", *more, QUESTION]
     ended = serve.synapse(*asked)
     assert ended.returncode == 0, ended.stderr
@@ -215,7 +216,7 @@ def test_a_kill_takes_no_more_than_the_turn_under_way(tmp_path: Path) -> None:
     models = tmp_path / "models"
     model = write_model(models / "Alpha-7B-Q4_K_M.gguf")
     word = {"choices": [{"delta": {"content": "word "}}]}
-    Behaviour(events=[word] * 40, pace_seconds=0.05).write(model, None)
+    Behaviour(events=[word] * 20, pace_seconds=0.05).write(model, None)
     engine = write_engine(tmp_path / "llama-server", sys.executable)
     environment = serving_environment(tmp_path / "data", models) | {"LLAMA_SERVER_PATH": str(engine)}
     with serving(environment) as serve:
@@ -233,7 +234,7 @@ def test_a_kill_takes_no_more_than_the_turn_under_way(tmp_path: Path) -> None:
         record = serve.http.get("/api/query/1").json()
         assert record["status"] == "interrupted"
         draft, refine = record["turns"]
-        assert draft["text"].strip() == " ".join(["word"] * 40)
+        assert draft["text"].strip() == " ".join(["word"] * 20)
         assert (refine["role"], refine["text"], refine["ended_seconds"]) == ("refine", "", None)
         assert serve.http.get("/api/query").json()["queries"][0]["status"] == "interrupted"
         again = serve.http.post("/api/query", json={"query": "Again", "mode": "simple"}).json()

@@ -16,7 +16,7 @@ ANTHROPIC = {"anthropic-version": "2023-06-01"}
 async def models(plane: ControlPlane) -> dict[str, dict[str, Any]]:
     answer = (await plane.get("/v1/models")).json()
     assert answer["object"] == "list"
-    return {model["id"]: model for model in answer["data"]}
+    return {model["id"]: model for model in answer["data"] if model["kind"] != "mode"}
 
 
 async def enable(plane: ControlPlane, model_id: str, **choices: Any) -> None:
@@ -82,8 +82,9 @@ async def test_anthropics_clients_get_their_own_shape(plane: ControlPlane) -> No
     model_id = await plane.add("Qwen-7B-Q4_K_M.gguf")
     await enable(plane, model_id, settings={"variants": [{"name": "pirate"}]})
     answer = (await plane.get("/v1/models?limit=1", headers=ANTHROPIC)).json()
-    assert (answer["has_more"], answer["first_id"], answer["last_id"]) == (False, model_id, "pirate")
-    model, variant = answer["data"]
+    assert (answer["has_more"], answer["first_id"]) == (False, model_id)
+    model, variant, *modes = answer["data"]
+    assert answer["last_id"] == modes[-1]["id"] == "synapse/debate"
     assert (model["type"], model["display_name"]) == ("model", "Qwen 7B (Q4_K_M)")
     assert variant["display_name"] == "Qwen 7B (Q4_K_M), pirate"
     assert datetime.fromisoformat(model["created_at"]).tzinfo is not None
@@ -104,7 +105,7 @@ async def test_an_empty_list_of_anthropics(plane: ControlPlane) -> None:
 async def routers(plane: ControlPlane) -> dict[str, dict[str, Any]]:
     answer = (await plane.get("/models")).json()
     assert answer["object"] == "list"
-    return {model["id"]: model for model in answer["data"]}
+    return {model["id"]: model for model in answer["data"] if model["kind"] != "mode"}
 
 
 async def test_load_and_unload(plane: ControlPlane) -> None:

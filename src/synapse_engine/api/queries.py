@@ -79,9 +79,9 @@ async def list_queries(
     status: Status | None = None,
 ) -> QueryPage:
     """Queries that are kept, the newest first."""
-    rows = await services.queries.keeper.store.run(
-        lambda connection: newest(connection, before, mode, status, limit + 1)
-    )
+    keeper = services.queries.keeper
+    await keeper.flush()
+    rows = await keeper.store.run(lambda connection: newest(connection, before, mode, status, limit + 1))
     shown = [_row(row) for row in rows[:limit]]
     return QueryPage(queries=shown, next=shown[-1].id if len(rows) > limit else None)
 

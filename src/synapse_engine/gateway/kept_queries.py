@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -45,6 +45,7 @@ class Keeper:
         self.kept = kept
         self._pending: list[Work] = []
         self._saving: asyncio.Task[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
         self._is_failing = False
 
     def keep(self, query_id: int, number: int, step: Step) -> None:
@@ -60,16 +61,21 @@ class Keeper:
 
     async def flush(self) -> None:
         """Until all that was told by now is saved, or could not be."""
-        while self._saving is not None:
-            await asyncio.wait({self._saving})
+        if self._saving is not None:
+            self._waiting.append(asyncio.get_running_loop().create_future())
+            await self._waiting[-1]
 
     async def _save(self) -> None:
+        waiting: list[asyncio.Future[None]] = []
         try:
-            while self._pending:
+            while self._pending or self._waiting:
                 works, self._pending = self._pending, []
+                waiting, self._waiting = self._waiting, []
                 await self._do(works)
+                _release(waiting)
         finally:
             self._saving = None
+            _release([*waiting, *self._waiting])
 
     async def _do(self, works: list[Work]) -> None:
         def all_of_them(connection: sqlite3.Connection) -> None:
@@ -86,14 +92,22 @@ class Keeper:
             self._is_failing = False
 
 
+def _release(waiting: Iterable[asyncio.Future[None]]) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)
+
+
 def _insert(connection: sqlite3.Connection, query_id: int, number: int, step: Step, data: bytes) -> None:
     if isinstance(step, Begun):
         connection.execute(
             "INSERT INTO queries (id, began_at, mode, query, status) VALUES (?, ?, ?, ?, 'running')",
-            (query_id, step.began_at.timestamp(), step.mode, _excerpt(step.query)),
+            (query_id, step.began_at.timestamp(), step.mode, step.query[:EXCERPT_CHARACTERS]),
         )
     elif isinstance(step, Answer):
-        connection.execute("UPDATE queries SET answer = ? WHERE id = ?", (_excerpt(step.text), query_id))
+        connection.execute(
+            "UPDATE queries SET answer = ? WHERE id = ?", (step.text[:EXCERPT_CHARACTERS], query_id)
+        )
     elif isinstance(step, Done):
         connection.execute(
             "UPDATE queries SET status = ?, total_seconds = ? WHERE id = ?",
@@ -156,8 +170,3 @@ def delete(connection: sqlite3.Connection, query_id: int) -> bool:
     """Whether there was one."""
     connection.execute("DELETE FROM query_steps WHERE query_id = ?", (query_id,))
     return connection.execute("DELETE FROM queries WHERE id = ?", (query_id,)).rowcount > 0
-
-
-def _excerpt(text: str) -> str:
-    """Short, and fit for a file: half a surrogate pair is none."""
-    return text[:EXCERPT_CHARACTERS].encode("utf-8", "replace").decode()

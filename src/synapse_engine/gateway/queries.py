@@ -219,6 +219,7 @@ class Queries:
         """As far as it has come. Raises QueryNotFound, StoreFailed."""
         if (run := self.live.get(query_id)) is not None:
             return run.record
+        await self.keeper.flush()
         found = await self.keeper.store.run(lambda connection: load(connection, query_id))
         if found is None:
             raise QueryNotFound(query_id)
@@ -231,6 +232,7 @@ class Queries:
         """
         if (run := self.live.get(query_id)) is not None:
             return run.follow()
+        await self.keeper.flush()
         kept = await self.keeper.store.run(lambda connection: steps_of(connection, query_id))
         if not kept:
             raise QueryNotFound(query_id)

@@ -12,7 +12,7 @@ from synapse_engine.modes.floor import Floor, Speech, Steps, together
 from synapse_engine.modes.reviews import rank, read_scores, review_format, shuffled
 from synapse_engine.modes.steps import Answer, Note, Ranking, Review, Score
 
-REVIEW_TOKENS = 150
+REVIEW_TOKENS = 100
 REVIEWED = (
     "Above are a question and answers to it by others. Judge each answer on its own: is it right, is "
     "it complete, is it clear? Give each a comment of one sentence and a score from 0 (useless) to 10 "

@@ -14,7 +14,7 @@ from synapse_engine.modes.steps import Ranked, Review, Score
 
 # What answers are called in reviews: no member has these labels, so that nobody finds itself in them.
 LETTERS = "PQRSTUVW"
-COMMENT_CHARACTERS = 300
+COMMENT_CHARACTERS = 200
 
 _NUMBER = r"(\d+(?:\.\d+)?)(?:\s*/\s*(\d+))?"
 _LINE = (
