@@ -193,7 +193,17 @@ it.each<[string, Partial<Choice>, Partial<Known>, string[]]>([
       "It waits for 1 run to end first.",
       "12 measured requests: 2 models, 2 prompts, 3 repetitions. Before, 2 requests to warm up.",
       "How long it takes is not known: Qwen 7B (Q4_K_M), Phi 4B (Q8_0) did not answer here in the last 7 days.",
-      "Stops 1 running model (Qwen 7B (Q4_K_M)) once their requests have ended, until it has ended; then brings them back. Starts and stops 2 models, one at a time. Meanwhile nobody else can start a model.",
+      "Stops 1 running model (Qwen 7B (Q4_K_M)) once their requests have ended, brings them back when the run ends. Starts and stops 2 models, one at a time. Meanwhile nobody else can start a model.",
+    ],
+  ],
+  [
+    "in isolation, with what runs stopped for so long",
+    { manner: "isolated", models: ["qwen_7b_fast"], warmUps: 0 },
+    {},
+    [
+      "6 measured requests: 1 model, 2 prompts, 3 repetitions.",
+      "About 48 s at most by their speeds in the last 7 days, without loading.",
+      "Stops 1 running model (Qwen 7B (Q4_K_M)) once their requests have ended, brings them back when the run ends (about 48 s, and loading). Starts and stops 1 model, one at a time. Meanwhile nobody else can start a model.",
     ],
   ],
   [

@@ -97,11 +97,11 @@ function isolationWords(choice: Choice, chosen: Contestant[], known: Known): str
   const up = servers.map(({ display_name }) => display_name);
   const own = new Set(chosen.flatMap(({ modelId }) => modelId ?? [])).size;
   const seconds = mostSeconds(choice, chosen, known);
-  const time = seconds === null ? "until it has ended" : `for about ${durationWords(seconds)}, and loading`;
+  const time = seconds === null ? "" : ` (about ${durationWords(seconds)}, and loading)`;
   const stops =
     up.length === 0
       ? "No model runs, so none is stopped."
-      : `Stops ${countWords(up.length, "running model")} (${namesWords(up)}) once their requests have ended, ${time}; then brings them back.`;
+      : `Stops ${countWords(up.length, "running model")} (${namesWords(up)}) once their requests have ended, brings them back when the run ends${time}.`;
   return `${stops} Starts and stops ${countWords(own, "model")}, one at a time. Meanwhile nobody else can start a model.`;
 }
 

@@ -43,43 +43,62 @@ export function History({ runs, ticked, onTick, nameOf }: Props) {
         </thead>
         <tbody>
           {runs.map((run) => (
-            <tr key={run.id}>
-              <td>
-                <input
-                  type="checkbox"
-                  aria-label={`Compare ${titleOf(run)}`}
-                  checked={ticked.includes(run.id)}
-                  onChange={(event) => tick(run.id, event.target.checked)}
-                />
-              </td>
-              <th scope="row">
-                <Link className="bench-link" to="benchmarks" query={{ run: String(run.id) }}>
-                  {titleOf(run)}
-                </Link>
-                {run.title !== null && <small className="bench-quiet"> {run.id}</small>}
-              </th>
-              <td>
-                <span className="bench-status" data-tone={toneOf(run)}>
-                  {statusWords(run)}
-                </span>
-              </td>
-              <td data-label="Began">{timeWords(run.created_at)}</td>
-              <td data-label="Took">{tookWords(run)}</td>
-              <td className="wraps" data-label="Models">
-                {modelsWords(run.models.map(nameOf))}
-              </td>
-              <td className="wraps" data-label="Prompts">
-                {promptsWords(run.prompts)}
-              </td>
-              <td className="wraps" data-label="How">
-                {mannerWords(run, nameOf)}
-              </td>
-              <td className="history-end">{!isActive(run) && <Remove run={run} />}</td>
-            </tr>
+            <HistoryRow
+              key={run.id}
+              run={run}
+              isTicked={ticked.includes(run.id)}
+              onTick={(on) => tick(run.id, on)}
+              nameOf={nameOf}
+            />
           ))}
         </tbody>
       </table>
     </div>
+  );
+}
+
+interface RowProps {
+  run: Brief;
+  isTicked: boolean;
+  onTick: (on: boolean) => void;
+  nameOf: (model: string) => string;
+}
+
+function HistoryRow({ run, isTicked, onTick, nameOf }: RowProps) {
+  return (
+    <tr>
+      <td>
+        <input
+          type="checkbox"
+          aria-label={`Compare ${titleOf(run)}`}
+          checked={isTicked}
+          onChange={(event) => onTick(event.target.checked)}
+        />
+      </td>
+      <th scope="row">
+        <Link className="bench-link" to="benchmarks" query={{ run: String(run.id) }}>
+          {titleOf(run)}
+        </Link>
+        {run.title !== null && <small className="bench-quiet"> {run.id}</small>}
+      </th>
+      <td>
+        <span className="bench-status" data-tone={toneOf(run)}>
+          {statusWords(run)}
+        </span>
+      </td>
+      <td data-label="Began">{timeWords(run.created_at)}</td>
+      <td data-label="Took">{tookWords(run)}</td>
+      <td className="wraps" data-label="Models">
+        {modelsWords(run.models.map(nameOf))}
+      </td>
+      <td className="wraps" data-label="Prompts">
+        {promptsWords(run.prompts)}
+      </td>
+      <td className="wraps" data-label="How">
+        {mannerWords(run, nameOf)}
+      </td>
+      <td className="history-end">{!isActive(run) && <Remove run={run} />}</td>
+    </tr>
   );
 }
 

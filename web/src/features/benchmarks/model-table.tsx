@@ -1,4 +1,5 @@
 import { type ReactNode, useState } from "react";
+import type { LastError } from "../../lib/api";
 import { memoryWords } from "../../lib/format";
 import { bestOf, type Column, type Order, orderAfter, ordered, topOfColumn } from "./columns";
 import { Range, rangeWords } from "./range";
@@ -84,10 +85,24 @@ function ModelWords({ result }: { result: ModelResult }) {
           {failed} of {requests} failed
         </small>
       )}
-      {error && (
-        <small className="bench-refusal model-figures-error">
-          Left out: {error.error}. {error.detail}
-        </small>
+      {error && <LeftOut {...error} />}
+    </>
+  );
+}
+
+/** Why it has no figures: the reason at once, what its log said on demand. */
+function LeftOut({ error, detail }: LastError) {
+  const [reason = "", ...rest] = detail.split("\n");
+  return (
+    <>
+      <small className="bench-refusal">
+        Left out: {error}. {reason}
+      </small>
+      {rest.length > 0 && (
+        <details className="left-out">
+          <summary>All of it</summary>
+          <pre>{rest.join("\n")}</pre>
+        </details>
       )}
     </>
   );

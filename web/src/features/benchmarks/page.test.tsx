@@ -2,6 +2,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, render, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { forgetKey, keepKey } from "../../lib/key";
 import { isLive, useLive } from "../../lib/live";
 import { toasts } from "../../lib/toasts";
 import { FakeControlPlane, json, refusal } from "../../testing/control-plane";
@@ -220,6 +221,7 @@ it("names a failed member's reason, and what interrupted a run", async () => {
   screen.getByText(/Where its servers went on without the control plane/);
   screen.getByText("It broke off. killed");
   screen.getByText("3 of 3 failed");
+  screen.getByText("1 model left out");
 });
 
 it("shows a judge's word with its bias", async () => {
@@ -318,6 +320,24 @@ it("deletes after a question, and copies as Markdown", async () => {
   await user.click(screen.getByRole("button", { name: "DELETE" }));
   await waitFor(() => expect(location.hash).toBe("#/benchmarks"));
   await screen.findByText(/^12 measured requests/);
+});
+
+it("sends the key with an export, which a link cannot", async () => {
+  keepKey("secret", false);
+  keep(aBenchmark());
+  plane.on("GET /api/benchmarks/3/export?format=csv", () => new Response("model,prompt"));
+  const saved: string[] = [];
+  const click = vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (
+    this: HTMLAnchorElement,
+  ) {
+    saved.push(this.download);
+  });
+  const { user } = open("#/benchmarks?run=3");
+  await user.click(await screen.findByRole("link", { name: "CSV" }));
+  await waitFor(() => expect(saved).toEqual(["benchmark-3.csv"]));
+  expect(plane.asked("GET /api/benchmarks/3/export?format=csv")[0]?.key).toBe("secret");
+  click.mockRestore();
+  forgetKey();
 });
 
 it("says why nothing is known", async () => {

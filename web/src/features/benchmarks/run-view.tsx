@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Banner } from "../../components/banner";
 import { Press } from "../../components/press";
-import { memoryWords, secondsWords, timeWords } from "../../lib/format";
+import { countWords, memoryWords, secondsWords, timeWords } from "../../lib/format";
 import { go, Link } from "../../lib/router";
 import { Bars } from "./bars";
 import { columnsOf } from "./columns";
@@ -59,11 +59,13 @@ export function RunView({ id, prompt, nameOf }: Props) {
 
 function Facts({ run, nameOf }: { run: Benchmark; nameOf: Props["nameOf"] }) {
   const seconds = isActive(run) ? null : tookSeconds(run, 0);
+  const leftOut = run.by_model.filter(({ error }) => error !== null).length;
   return (
     <p className="bench-facts">
       <span className="bench-status" data-tone={toneOf(run)}>
         {statusWords(run)}
       </span>
+      {leftOut > 0 && <span className="bench-refusal">{countWords(leftOut, "model")} left out</span>}
       <span>{timeWords(run.created_at)}</span>
       {seconds !== null && <span>took {secondsWords(seconds)}</span>}
       <span>{mannerWords(run, nameOf)}</span>

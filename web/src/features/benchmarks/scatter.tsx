@@ -1,5 +1,5 @@
 import { useId, useState } from "react";
-import { memoryWords } from "../../lib/format";
+import { countWords, memoryWords } from "../../lib/format";
 import { axesOf, type Column } from "./columns";
 import { placeLabels, radiusOf, type Spot, ticksOf } from "./scale";
 import { useWidth } from "./width";
@@ -42,7 +42,7 @@ export function Scatter({ run }: { run: Benchmark }) {
         The larger a circle, the more memory.{" "}
         {run.judgement === null && "Nobody has judged the answers, so nothing here speaks of their quality."}
         {shown.length < run.by_model.length &&
-          ` ${run.by_model.length - shown.length} without these figures.`}
+          ` ${countWords(run.by_model.length - shown.length, "model")} without these figures.`}
       </p>
       <AsTable results={shown} across={across} up={up} />
     </figure>
