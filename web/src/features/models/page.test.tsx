@@ -1,14 +1,13 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { act, cleanup, render, screen, waitFor, within } from "@testing-library/react";
 import { type UserEvent, userEvent } from "@testing-library/user-event";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { Toasts } from "../../components/toasts";
 import { hearKeys } from "../../lib/keys";
 import { isLive, useLive } from "../../lib/live";
 import { toasts } from "../../lib/toasts";
 import { FakeControlPlane, json, refusal } from "../../testing/control-plane";
 import { aModel, aPlan, aServer } from "../../testing/wire";
-import { closeDetails } from "./details";
 import { run } from "./fates";
 import { notes } from "./notes";
 import ModelsPage from "./page";
@@ -21,6 +20,9 @@ type Id = keyof typeof NAMES;
 let plane: FakeControlPlane;
 let client: QueryClient;
 let hearNoMore: () => void;
+
+// Fetched when it is opened first, which takes a while.
+beforeAll(() => import("./drawer/drawer").then(() => undefined), 30_000);
 
 beforeEach(() => {
   plane = new FakeControlPlane([
@@ -396,8 +398,9 @@ it("is walked with the keyboard alone", async () => {
   await user.keyboard("{Escape}");
   expect(screen.queryByText(/ selected$/)).toBeNull();
   await user.keyboard("{Home}{Enter}");
-  expect(new URLSearchParams(location.hash.split("?")[1]).get("model")).toBe("a");
-  closeDetails();
+  await screen.findByRole("dialog", { name: NAMES.a });
+  await user.keyboard("{Escape}");
+  await waitFor(() => expect(here()).toBe(NAMES.a));
   await user.keyboard("/gam");
   await waitFor(() => expect(rows()).toEqual([NAMES.c]));
   await user.keyboard("{Escape}");
