@@ -43,7 +43,12 @@ export default function AskPage() {
       </section>
       <Dialog open={listed} onClose={() => setListed(false)} title="Conversations" shape="drawer">
         {/* biome-ignore lint/a11y: whatever is chosen within closes the drawer; Escape does too */}
-        <div onClick={(event) => (event.target as Element).closest("a") && setListed(false)}>{list}</div>
+        <div
+          className="ask-drawer"
+          onClick={(event) => (event.target as Element).closest("a") && setListed(false)}
+        >
+          {list}
+        </div>
       </Dialog>
     </div>
   );
