@@ -63,7 +63,7 @@ function OneAnswer({ answer, samples, name }: OneAnswerProps) {
           <Markdown text={text} />
         </Suspense>
       ) : (
-        <p className="bench-quiet">{text === "" ? "It answered with nothing." : "No answer yet."}</p>
+        <p className="bench-quiet">{text === "" ? "It answered with nothing." : "No answer."}</p>
       )}
       {failure?.error && (
         <p className="bench-refusal">
