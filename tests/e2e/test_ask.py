@@ -47,6 +47,7 @@ def test_ask_a_stopped_model(page: Page, control_plane: Serving) -> None:
     expect(page.get_by_text("Stopped. Your question starts it.")).to_be_visible()
     page.get_by_text("System prompt and sampling").click()
     page.get_by_role("spinbutton", name="temperature").fill("0")
+    page.get_by_role("spinbutton", name="max_tokens").fill("40")
     shoot(page, "ask-settings")
     page.get_by_text("System prompt and sampling").click()
     ask(page, QUESTION)

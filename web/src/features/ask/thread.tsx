@@ -42,8 +42,10 @@ export function Thread({ conversation, wanted, wantedMode }: Props) {
     !mode && models.length > 0 && models.every((model) => targets.find(({ name }) => name === model)?.sees);
 
   function ask(question: string, images: string[]): void {
-    if (plan) sendQuery(id, plan, question);
-    else send(id, models, question, images);
+    if (plan && images.length > 0)
+      say("Modes take words only: the pictures were left out.", { tone: "bad", name: "blind" });
+    if (!plan) send(id, models, question, images);
+    else if (question) sendQuery(id, plan, question);
   }
 
   function sendNew(question: string, images: string[]): void {
@@ -78,29 +80,56 @@ export function Thread({ conversation, wanted, wantedMode }: Props) {
         ))}
       </div>
       <Progress conversation={conversation} />
-      <div className="ask-foot">
-        <Composer
-          label="Question"
-          canSee={canSee}
-          canSend={plan ? targets.length > 0 && problemOf(plan) === null : models.length > 0}
-          asking={isAsking(conversation)}
-          onSend={sendNew}
-          onStop={() => stop(id)}
-          onUp={() => setEdited(turns.at(-1)?.id ?? null)}
-        />
-        <ModePicker mode={mode} onPick={(picked) => pickMode(conversation, picked)} />
-        {plan ? (
-          <PlanPanel
-            plan={plan}
-            targets={targets}
-            onChange={(now) => change(id, (all) => withPlanFor(all, now))}
-          />
-        ) : (
-          <Whom models={models} targets={targets} onChoose={(chosen) => choose(id, chosen)} />
-        )}
-        <Manner conversation={conversation} isForMode={!!mode} onChange={(edit) => change(id, edit)} />
-      </div>
+      <Foot
+        conversation={conversation}
+        models={models}
+        plan={plan}
+        targets={targets}
+        canSee={canSee}
+        onSend={sendNew}
+        onUp={() => setEdited(turns.at(-1)?.id ?? null)}
+      />
     </>
+  );
+}
+
+interface FootProps {
+  conversation: Conversation;
+  /** Whom, or by which mode, the next question is asked. */
+  models: string[];
+  plan: Plan | undefined;
+  targets: Target[];
+  canSee: boolean;
+  onSend: (question: string, images: string[]) => void;
+  onUp: () => void;
+}
+
+/** Where the next question is written, and how it is to be answered. */
+function Foot({ conversation, models, plan, targets, canSee, onSend, onUp }: FootProps) {
+  const { id } = conversation;
+  return (
+    <div className="ask-foot">
+      <Composer
+        label="Question"
+        canSee={canSee}
+        canSend={plan ? targets.length > 0 && problemOf(plan) === null : models.length > 0}
+        asking={isAsking(conversation)}
+        onSend={onSend}
+        onStop={() => stop(id)}
+        onUp={onUp}
+      />
+      <ModePicker mode={plan?.mode} onPick={(picked) => pickMode(conversation, picked)} />
+      {plan ? (
+        <PlanPanel
+          plan={plan}
+          targets={targets}
+          onChange={(now) => change(id, (all) => withPlanFor(all, now))}
+        />
+      ) : (
+        <Whom models={models} targets={targets} onChoose={(chosen) => choose(id, chosen)} />
+      )}
+      <Manner conversation={conversation} isForMode={!!plan} onChange={(edit) => change(id, edit)} />
+    </div>
   );
 }
 
