@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from tests.e2e.serving import Serving, serving, serving_environment
 
+from synapse_engine.gateway.names import MODES
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 MODEL = "smollm2_135m_fast"
@@ -39,8 +41,10 @@ def test_a_model_of_another_machine(tmp_path: Path, far: Serving) -> None:
     environment = serving_environment(tmp_path / "near", tmp_path / "none")
     with serving(environment) as near:
         put = near.http.put("/api/upstreams/far", json={"url": f"{far.url}/v1", "api_key": "theirs"})
-        assert put.json()["models"] == [MODEL], put.text
-        assert [model["id"] for model in near.http.get("/v1/models").json()["data"]] == [f"far/{MODEL}"]
+        assert put.json()["models"] == [MODEL, *MODES], put.text
+        assert [model["id"] for model in near.http.get("/v1/models").json()["data"]] == [
+            f"far/{name}" for name in (MODEL, *MODES)
+        ]
         answer = near.http.post(CHAT, json=ASKED)
         assert "Paris" in answer.json()["choices"][0]["message"]["content"], answer.text
     # Its key is kept, and whole streams pass.

@@ -336,7 +336,8 @@ def _check_not_reserved(name: str) -> None:
 
 def _only_model(known: Known) -> str:
     """What an upstream's own name means. Raises ModelNotFound, AmbiguousModelName."""
-    name, models = known.remote.name, known.models
+    # Where it is another Synapse Engine, its modes are no models of which one had to be meant.
+    name, models = known.remote.name, [model for model in known.models if model not in MODES]
     if known.remote.model is not None:
         return known.remote.model
     if len(models) > 1:
