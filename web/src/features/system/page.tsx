@@ -1,11 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { AddFolder } from "../../components/folders/add-folder";
+import { Looked } from "../../components/folders/looked";
 import { Press } from "../../components/press";
 import { api, type Device } from "../../lib/api";
 import { memoryWords } from "../../lib/format";
 import { retryMs } from "../../lib/http";
 import { useSystem } from "../../lib/system";
-import { controlPlaneFacts, engineName, type Fact, pathFacts } from "./facts";
+import { controlPlaneFacts, engineName, type Fact, ownPathFacts } from "./facts";
 import { Findings } from "./findings";
 import { useTold } from "./queries";
 import { copyReport } from "./report";
@@ -40,8 +42,12 @@ export default function SystemPage() {
             <Part title="Engines">
               <Engines />
             </Part>
-            <Part title="Folders and files">
-              <Facts facts={pathFacts(system)} />
+            <Part title="Folders with models">
+              <Looked skipped={[]} />
+              <AddFolder />
+            </Part>
+            <Part title="Own files">
+              <Facts facts={ownPathFacts(system)} />
             </Part>
             <Part title="Devices">
               <Devices devices={system.devices} />
