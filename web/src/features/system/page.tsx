@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { AddFolder } from "../../components/folders/add-folder";
 import { Looked } from "../../components/folders/looked";
 import { Press } from "../../components/press";
+import { TableBox } from "../../components/table-box";
 import { api, type Device } from "../../lib/api";
 import { memoryWords } from "../../lib/format";
 import { retryMs } from "../../lib/http";
@@ -14,7 +15,6 @@ import { copyReport } from "./report";
 import { SettingsPart } from "./settings-part";
 import { Upstreams } from "./upstreams";
 import "../../components/bar.css";
-import "../../components/plain-table.css";
 import "./page.css";
 
 export default function SystemPage() {
@@ -114,7 +114,7 @@ function Engines() {
 
 function Devices({ devices }: { devices: Device[] }) {
   return (
-    <div className="table-box">
+    <TableBox label="Memory of each device">
       <table className="plain-table">
         <thead>
           <tr>
@@ -137,6 +137,6 @@ function Devices({ devices }: { devices: Device[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }
