@@ -25,8 +25,8 @@ QUESTION = "Why is the sky blue?"
 
 @contextmanager
 def furnished(folder: Path, model: Path, *, tokens: int = 16) -> Iterator[Serving]:
-    """Three that run, one that has failed, one that is stopped; a benchmark's figures, an upstream, a file that
-    is skipped, and a council's answer of at most so many tokens a turn."""
+    """Three that run, one that has failed, one that is stopped; a benchmark's figures, an upstream, a file
+    that is skipped, and a council's answer of at most so many tokens a turn."""
     models = folder / "models"
     models.mkdir(parents=True)
     for stem in ("SmolLM2-135M-Instruct", "Lighthouse-135M-Chat", "Harbour-135M-Chat"):
