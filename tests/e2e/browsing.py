@@ -26,7 +26,7 @@ LOAD_MS = 60_000
 
 @contextmanager
 def browsing(url: str, *, forgives: str | None = None) -> Iterator[Page]:
-    """A wide window on the address; any error in its console fails the test, but those with the given words."""
+    """A wide window on the address; any error in its console fails the test, but those with the words."""
     chromium = shutil.which("chromium") or os.environ.get("CHROMIUM_PATH")
     if chromium is None:
         pytest.fail("The browser test needs Chromium: apt-get install chromium, or set CHROMIUM_PATH.")

@@ -1,5 +1,5 @@
-"""The whole journey on the page with the real engine: with the pointer, with the keyboard alone, in two tabs, and
-over the death of the control plane."""
+"""The whole journey on the page with the real engine: with the pointer, with the keyboard alone, in two tabs,
+and over the death of the control plane."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_from_nothing_to_an_answer_and_back(empty: Serving, folder: Path, tmp_pa
 
 
 def watch_progress(page: Page) -> None:
-    """`told`: each status that the row shows from now on; `progress`: each figure of the loading that it tells."""
+    """`told`: each status that the row shows from now on."""
     page.evaluate(
         """() => {
           const row = document.querySelector("tbody[data-model]");
