@@ -2,8 +2,8 @@
 
     python scripts/shoot_page.py MODEL.gguf [FOLDER]
 
-MODEL.gguf is a small chat model; three copies of it run. All pictures go into FOLDER, `tests/e2e/shots` where none is
-given; those that docs/page.md or README.md show are put into docs/images too.
+MODEL.gguf is a small chat model; three copies of it run. All pictures go into FOLDER, `tests/e2e/shots` where
+none is given; those that docs/page.md or README.md show are put into docs/images too.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -36,47 +37,40 @@ def main(model: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         models = Path(scratch, "models")
         models.mkdir()
-        with (
-            serving(serving_environment(Path(scratch, "data"), models)) as plane,
-            browsing(plane.url) as page,
-        ):
+        environment = serving_environment(Path(scratch, "data"), models)
+        with serving(environment) as plane, browsing(plane.url) as page:
             page.get_by_role("region", name="Where it looked").get_by_role("listitem").first.wait_for()
             shoot(page, folder, "first-run")
     with tempfile.TemporaryDirectory() as scratch, furnished(Path(scratch), model, tokens=96) as plane:
-        query_id = plane.http.get("/api/query").json()["queries"][0]["id"]
-        run_id = plane.http.get("/api/benchmarks").json()["benchmarks"][0]["id"]
         with browsing(plane.url) as page:
             expect(page.locator(f"[data-model='{FAILED}'][data-status=failed]")).to_be_visible()
             shoot(page, folder, "models")
-            at(page, f"?model={RUNNING}")
-            expect(page.get_by_role("dialog")).to_contain_text("Layers")
-            shoot(page, folder, "details")
-            at(page, f"?model={RUNNING}&tab=settings")
-            expect(page.get_by_role("button", name="ctx_size 4096:")).to_contain_text("MB")
-            shoot(page, folder, "details-settings")
+            for name, (place, is_there) in VIEWS.items():
+                page.evaluate("scrollTo(0, 0)")
+                at(page, place)
+                expect(is_there(page).first).to_be_visible(timeout=LOAD_MS)
+                shoot(page, folder, name)
             ask_two_things(page)
             shoot(page, folder, "ask")
-            at(page, f"ask?q={query_id}")
-            expect(page.get_by_role("heading", name="Question to a mode")).to_be_visible()
-            expect(page.get_by_role("region", name="Synthesis")).to_be_visible()
-            page.evaluate("scrollTo(0, 0)")
-            shoot(page, folder, "council")
-            at(page, f"benchmarks?run={run_id}")
-            page.get_by_role("table", name="Models, over all prompts").wait_for()
-            shoot(page, folder, "benchmarks")
-            at(page, "activity")
-            page.get_by_role("table", name="Requests that have ended").wait_for()
-            shoot(page, folder, "activity")
-            at(page, "logs?of=*")
-            expect(page.get_by_role("log")).to_contain_text("llama_server")
-            shoot(page, folder, "logs")
-            at(page, "system")
-            page.get_by_role("region", name="Settings").get_by_role("combobox").first.wait_for()
-            shoot(page, folder, "system")
             page.keyboard.press("Control+k")
             page.get_by_role("option", name="RE-SCAN HUB").wait_for()
             shoot(page, folder, "palette")
     keep(folder)
+
+
+# A place, and what is to be seen there.
+VIEWS: dict[str, tuple[str, Callable[[Page], Locator]]] = {
+    "details": (f"?model={RUNNING}", lambda page: page.get_by_text("Layers")),
+    "details-settings": (
+        f"?model={RUNNING}&tab=settings",
+        lambda page: page.get_by_role("button", name=re.compile("ctx_size 4096:.*MB")),
+    ),
+    "council": ("ask?q=1", lambda page: page.get_by_role("region", name="Synthesis")),
+    "benchmarks": ("benchmarks?run=1", lambda page: page.get_by_role("table", name="Models, over all")),
+    "activity": ("activity", lambda page: page.get_by_role("table", name="Requests that have ended")),
+    "logs": ("logs?of=*", lambda page: page.get_by_role("log").get_by_text("llama_server")),
+    "system": ("system", lambda page: page.get_by_role("region", name="Settings").get_by_role("combobox")),
+}
 
 
 def at(page: Page, place: str) -> None:
