@@ -60,7 +60,11 @@ def main(model: Path, folder: Path) -> None:
 
 # A place, and what is to be seen there.
 VIEWS: dict[str, tuple[str, Callable[[Page], Locator]]] = {
-    "details": (f"?model={RUNNING}", lambda page: page.get_by_text("Layers")),
+    # Memory is told every other second.
+    "details": (
+        f"?model={RUNNING}",
+        lambda page: page.get_by_role("img", name=re.compile(r"^Memory, the last 10 min: \d+ MB$")),
+    ),
     "details-settings": (
         f"?model={RUNNING}&tab=settings",
         lambda page: page.get_by_role("button", name=re.compile("ctx_size 4096:.*MB")),

@@ -32,7 +32,7 @@ def browsing(url: str, *, forgives: str | None = None) -> Iterator[Page]:
         pytest.fail("The browser test needs Chromium: apt-get install chromium, or set CHROMIUM_PATH.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        window = browser.new_page(viewport={"width": 1440, "height": 900})
+        window = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
         window.set_default_timeout(LOAD_MS)
         complaints: list[str] = []
         window.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)

@@ -11,6 +11,8 @@ from tests.e2e.killing import until
 from tests.e2e.serving import Serving, serving, serving_environment
 from tests.gguf_files import write_llama
 
+from synapse_engine.launch.engine import find_engine
+
 RUNNING, ALSO_RUNNING, THIRD = "smollm2_135m_fast", "lighthouse_135m_fast", "harbour_135m_fast"
 FAILED, STOPPED = "tiny_llama_1b_fast", "qwen2.5_coder_7b_fast"
 NAMES = {
@@ -36,7 +38,12 @@ def furnished(folder: Path, model: Path, *, tokens: int = 16) -> Iterator[Servin
     write_llama(models / "Qwen2.5-Coder-7B-F32.gguf", seed=2)
     with open(model, "rb") as whole:
         (models / "cut-in-half-7B-Q4_K_M.gguf").write_bytes(whole.read(5_000_000))
-    with serving(serving_environment(folder / "data", models)) as plane:
+    # By a path that says nothing of the machine that the pictures are made on.
+    engine = folder / "bin" / "llama-server"
+    engine.parent.mkdir()
+    engine.symlink_to(find_engine(None, None))
+    environment = serving_environment(folder / "data", models) | {"LLAMA_SERVER_PATH": str(engine)}
+    with serving(environment) as plane:
         run_models(plane)
         keep_results(plane, tokens)
         yield plane

@@ -169,7 +169,7 @@ def filter_by_status(page: Page) -> None:
     expect(page.get_by_role("searchbox", name="Search models")).to_be_focused()
     keys.type("smol")
     expect(page.get_by_text("1 of 1 model", exact=True)).to_be_visible()
-    tab_to(page, page.get_by_role("button", name=re.compile("^Tier .")))
+    tab_to(page, page.get_by_role("search").get_by_role("button", name=re.compile("^Tier")))
     keys.press("Enter")
     expect(page.get_by_role("menu")).to_be_visible()
     keys.press("ArrowDown")
