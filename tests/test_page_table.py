@@ -46,8 +46,8 @@ def called(source: str) -> set[str]:
     source = HELPER.sub("", source)
     for name, text in helpers:
         path = text[1:-1]
-        source = re.sub(rf"\$\{{{name}(?:\([^()]*\))?\}}", lambda _, path=path: path, source)
-        source = re.sub(rf"(?<=[(]){name}(?:\([^()]*\))?(?=[,)])", lambda _, path=path: f"`{path}`", source)
+        source = re.sub(rf"\$\{{{name}(?:\([^()]*\))?\}}", path, source)
+        source = re.sub(rf"(?<=[(]){name}(?:\([^()]*\))?(?=[,)])", f"`{path}`", source)
     found = set()
     for match in PATH.finditer(source):
         arguments = rest_of_call(source[match.end() :])
