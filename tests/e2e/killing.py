@@ -36,8 +36,14 @@ class ControlPlane:
             self.process.wait(60)
 
     def kill_and_start_again(self) -> None:
+        self.kill()
+        self.start_again()
+
+    def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+
+    def start_again(self) -> None:
         self.process = self._spawn()
 
     def end(self, number: signal.Signals = signal.SIGINT) -> None:

@@ -124,7 +124,7 @@ def test_system_as_the_control_plane_tells_it(page: Page, control_plane: Serving
     page.keyboard.press("s")
     told = control_plane.http.get("/api/system").json()
     expect(page.get_by_role("region", name="Engines")).to_contain_text(told["engine"]["path"])
-    expect(page.get_by_role("region", name="Folders and files")).to_contain_text(told["paths"]["logs"])
+    expect(page.get_by_role("region", name="Own files")).to_contain_text(told["paths"]["logs"])
     expect(page.get_by_role("region", name="Devices").get_by_role("row")).to_have_count(
         len(told["devices"]) + 1
     )

@@ -391,8 +391,15 @@ it("says that a restarted control plane is back, and what ran on", async () => {
   await lookAgain();
   await screen.findByText("Away");
   plane.system = { ...plane.system, uptime_seconds: 2 };
-  plane.servers = [aServer()];
   plane.down = false;
+  let asked = 0;
+  plane.on("GET /health/ready", () => {
+    asked += 1;
+    if (asked === 1) return refusal(503, "Starting", "Wait a little.");
+    // Only now has it taken over what the one before it ran.
+    plane.servers = [aServer()];
+    return json({ status: "ready" });
+  });
   await lookAgain();
   await screen.findByText("The control plane was restarted. 1 model kept running.");
 });

@@ -1,13 +1,18 @@
+import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useFleet } from "../lib/fleet";
 import { countWords } from "../lib/format";
-import { Unreachable } from "../lib/http";
+import { ApiError, request, Unreachable } from "../lib/http";
+import type { Fleet } from "../lib/live";
 import { useSystem } from "../lib/system";
 import { say } from "../lib/toasts";
 
+const AGAIN_MS = 250;
+
 /** Says that the control plane is back, whether it is another one, and what ran on meanwhile. */
 export function useReturnNotice(): void {
-  const { error, data: fleet } = useFleet();
+  const client = useQueryClient();
+  const { error } = useFleet();
   const system = useSystem().data;
   const isAway = error instanceof Unreachable;
   const wasAway = useRef(false);
@@ -15,15 +20,29 @@ export function useReturnNotice(): void {
   useEffect(() => {
     if (isAway) wasAway.current = true;
     if (isAway || system === undefined) return;
-    if (wasAway.current && fleet)
-      say(returnWords(system.uptime_seconds < uptimeSeconds.current, fleet.list.total_running));
+    if (wasAway.current) {
+      if (system.uptime_seconds < uptimeSeconds.current) void tellOfRestart(client);
+      else say("The control plane answers again.");
+    }
     wasAway.current = false;
     uptimeSeconds.current = system.uptime_seconds;
-  }, [isAway, system, fleet]);
+  }, [isAway, system, client]);
 }
 
-function returnWords(isRestarted: boolean, running: number): string {
-  if (!isRestarted) return "The control plane answers again.";
+/** A new control plane answers before it has taken over the servers of the one before: what it runs is told then. */
+async function tellOfRestart(client: QueryClient): Promise<void> {
+  while (await isBooting()) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  await client.refetchQueries({ queryKey: ["fleet"] });
+  const running = client.getQueryData<Fleet>(["fleet"])?.list.total_running ?? 0;
   const kept = running === 0 ? "No model runs." : `${countWords(running, "model")} kept running.`;
-  return `The control plane was restarted. ${kept}`;
+  say(`The control plane was restarted. ${kept}`);
+}
+
+async function isBooting(): Promise<boolean> {
+  try {
+    await request("/health/ready");
+    return false;
+  } catch (failure) {
+    return failure instanceof ApiError && failure.status === 503;
+  }
 }

@@ -7,7 +7,8 @@ export function Menu({ button, children }: { button: ReactElement; children: Rea
   return (
     <Radix.Root modal={false}>
       <Radix.Trigger asChild>{button}</Radix.Trigger>
-      <Radix.Portal>
+      {/* Beside the page's own content, so that whoever goes by landmarks finds it. */}
+      <Radix.Portal container={document.querySelector("main")}>
         <Radix.Content className="menu" align="end" sideOffset={4} collisionPadding={8}>
           {children}
         </Radix.Content>

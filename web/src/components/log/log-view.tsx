@@ -44,8 +44,8 @@ export function LogView({ label, lines, search, wraps, coloured, nothing }: LogV
         onScroll={look}
       >
         {lines.length === 0 && <p className="log-nothing">{nothing}</p>}
-        {lines.map(({ id, text }) => (
-          <LogLine key={id} text={text} search={search} coloured={coloured} />
+        {lines.map(({ id, text, who }) => (
+          <LogLine key={id} who={who} text={text} search={search} coloured={coloured} />
         ))}
       </div>
       {!atEnd && (
@@ -58,18 +58,20 @@ export function LogView({ label, lines, search, wraps, coloured, nothing }: LogV
 }
 
 interface LineProps {
+  who: string;
   text: string;
   search: string;
   coloured: boolean;
 }
 
-const LogLine = memo(function LogLine({ text, search, coloured }: LineProps) {
+const LogLine = memo(function LogLine({ who, text, search, coloured }: LineProps) {
   const plain = plainOf(text);
   // A match may begin in one colour and end in another: where one is, the mark is what counts.
   const matches = marked(plain, search);
   const isMatched = matches.some(({ isMatch }) => isMatch);
   return (
     <div className="log-line" data-level={levelOf(plain)}>
+      {who && <span className="log-who">{who} </span>}
       {isMatched || !coloured
         ? matches.map((part, index) =>
             // biome-ignore lint/suspicious/noArrayIndexKey: a line's parts never change their places

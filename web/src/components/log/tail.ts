@@ -7,6 +7,8 @@ import { apiKey } from "../../lib/key";
 export interface Line {
   id: number;
   text: string;
+  /** Whose it is, where several logs are told as one. */
+  who: string;
 }
 
 /** What is shown of a log, and what came while it was paused. */
@@ -22,7 +24,7 @@ export interface Tail {
 export type TailEvent =
   | { kind: "opening" }
   | { kind: "opened" }
-  | { kind: "lines"; lines: string[]; isNewStart: boolean }
+  | { kind: "lines"; lines: string[]; isNewStart: boolean; who?: string }
   | { kind: "broken"; problem: Error | null }
   | { kind: "pause"; isPaused: boolean };
 
@@ -48,7 +50,7 @@ export function tailAfter(tail: Tail, event: TailEvent): Tail {
     case "opened":
       return { ...tail, lines: [], held: [], state: "following", problem: null };
     case "lines":
-      return withLines(tail, event.isNewStart ? [NEW_START, ...event.lines] : event.lines);
+      return withLines(tail, event.isNewStart ? [NEW_START, ...event.lines] : event.lines, event.who ?? "");
     case "broken":
       return { ...tail, state: "away", problem: event.problem };
     case "pause": {
@@ -58,8 +60,8 @@ export function tailAfter(tail: Tail, event: TailEvent): Tail {
   }
 }
 
-function withLines(tail: Tail, texts: string[]): Tail {
-  const fresh = texts.map((text, index) => ({ id: tail.nextId + index, text }));
+function withLines(tail: Tail, texts: string[], who: string): Tail {
+  const fresh = texts.map((text, index) => ({ id: tail.nextId + index, text, who }));
   const nextId = tail.nextId + fresh.length;
   // The first lines are the log as it is when one comes: a pause holds only what is new.
   if (tail.isPaused && tail.lines.length > 0)
@@ -99,6 +101,20 @@ function isFinal(problem: Error | null): boolean {
   return problem instanceof ApiError && problem.status < 500;
 }
 
+interface Chunk {
+  lines: string[];
+  is_new_start?: boolean;
+  model_id?: string | null;
+  /** Told only where several logs are told as one. */
+  replica?: number;
+}
+
+function whose({ model_id, replica }: Chunk): string {
+  if (replica === undefined) return "";
+  if (model_id == null) return "control plane";
+  return replica > 1 ? `${model_id}, replica ${replica}` : model_id;
+}
+
 async function untilBroken(
   path: string,
   tell: (event: TailEvent) => void,
@@ -112,8 +128,13 @@ async function untilBroken(
         if (event !== "log" || leaving.aborted) return;
         if (!isOpen) tell({ kind: "opened" });
         isOpen = true;
-        const { lines, is_new_start = false } = data as { lines: string[]; is_new_start?: boolean };
-        tell({ kind: "lines", lines, isNewStart: is_new_start });
+        const chunk = data as Chunk;
+        tell({
+          kind: "lines",
+          lines: chunk.lines,
+          isNewStart: chunk.is_new_start ?? false,
+          who: whose(chunk),
+        });
       },
       leaving,
     );

@@ -1,5 +1,6 @@
 import { useMemo } from "react";
 import { Press } from "../../components/press";
+import { TableBox } from "../../components/table-box";
 import type { Model } from "../../lib/api";
 import { rateWords, secondsWords, timeWords } from "../../lib/format";
 import { restate } from "../../lib/router";
@@ -88,7 +89,7 @@ function Filters({ filter, models }: { filter: Filter; models: Model[] }) {
 
 function EndedTable({ calls, nameOf }: { calls: EndedCall[]; nameOf: (modelId: string) => string }) {
   return (
-    <div className="table-box">
+    <TableBox label="Requests that have ended">
       <table className="plain-table" aria-label="Requests that have ended">
         <thead>
           <tr>
@@ -129,6 +130,6 @@ function EndedTable({ calls, nameOf }: { calls: EndedCall[]; nameOf: (modelId: s
           ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }

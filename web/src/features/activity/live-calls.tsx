@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { Press } from "../../components/press";
+import { TableBox } from "../../components/table-box";
 import { countWords, secondsWords } from "../../lib/format";
 import { cancel } from "./cancel";
 import { STAGES } from "./outcomes";
@@ -18,7 +19,7 @@ export function LiveCalls({ nameOf }: { nameOf: (modelId: string) => string }) {
   const older = Math.max(0, now - dataUpdatedAt) / 1000;
   return (
     <>
-      <div className="table-box">
+      <TableBox label="Requests in flight">
         <table className="plain-table" aria-label="Requests in flight">
           <thead>
             <tr>
@@ -39,7 +40,7 @@ export function LiveCalls({ nameOf }: { nameOf: (modelId: string) => string }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </TableBox>
       {data.total > data.calls.length && (
         <p className="section-note">
           {countWords(data.total - data.calls.length, "younger request")} not shown.
@@ -91,7 +92,7 @@ export function QueueLines({ nameOf }: { nameOf: (modelId: string) => string }) 
   if (data === undefined) return <Waiting error={error} />;
   if (data.lines.length === 0) return <p className="section-note">Nobody waits for a model.</p>;
   return (
-    <div className="table-box">
+    <TableBox label="Queue">
       <table className="plain-table" aria-label="Queue">
         <thead>
           <tr>
@@ -115,7 +116,7 @@ export function QueueLines({ nameOf }: { nameOf: (modelId: string) => string }) 
           ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }
 

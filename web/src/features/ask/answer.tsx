@@ -22,7 +22,7 @@ export function AnswerView({ answer, targets, onRetry }: Props) {
   const asking = answer.state === "asking";
   return (
     <section className="answer" aria-label={`Answer of ${label}`} aria-busy={asking}>
-      <h3 className="answer-model">{label}</h3>
+      <h2 className="answer-model">{label}</h2>
       {thinking && <Thoughts thinking={thinking} still={asking && text === ""} />}
       {text && (
         <Suspense fallback={<p className="answer-plain">{text}</p>}>

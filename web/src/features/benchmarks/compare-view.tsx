@@ -1,5 +1,6 @@
 import { Fragment } from "react";
 import { Press } from "../../components/press";
+import { TableBox } from "../../components/table-box";
 import { timeWords } from "../../lib/format";
 import { go, Link } from "../../lib/router";
 import {
@@ -62,7 +63,7 @@ function Both({ compared, nameOf }: { compared: Comparison; nameOf: Props["nameO
             B divided by A. A ratio is called faster or slower only where its whole range, from the 10th and
             90th percentiles of both, lies on one side of 1.
           </p>
-          <div className="table-box">
+          <TableBox label="B divided by A">
             <table className="plain-table figure-table compare-table" aria-label="B divided by A">
               <thead>
                 <tr>
@@ -86,7 +87,7 @@ function Both({ compared, nameOf }: { compared: Comparison; nameOf: Props["nameO
                 ))}
               </tbody>
             </table>
-          </div>
+          </TableBox>
         </>
       )}
     </>

@@ -1,3 +1,4 @@
+import { TableBox } from "../../components/table-box";
 import { countWords, secondsWords, timeWords } from "../../lib/format";
 import { Link } from "../../lib/router";
 import { Remove } from "./remove";
@@ -22,7 +23,7 @@ export function History({ runs, ticked, onTick, nameOf }: Props) {
   const tick = (id: number, on: boolean) =>
     onTick(on ? [...ticked, id].slice(-2) : ticked.filter((other) => other !== id));
   return (
-    <div className="table-box">
+    <TableBox label="Benchmarks">
       <table className="plain-table history" aria-label="Benchmarks">
         <thead>
           <tr>
@@ -53,7 +54,7 @@ export function History({ runs, ticked, onTick, nameOf }: Props) {
           ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }
 

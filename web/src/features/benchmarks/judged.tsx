@@ -1,3 +1,4 @@
+import { TableBox } from "../../components/table-box";
 import { percentWords } from "../../lib/format";
 import type { Judgement, ModelResult } from "./wire";
 import "./judged.css";
@@ -19,7 +20,7 @@ export function Judged({ judgement, results, nameOf }: Props) {
     <section className="judged" aria-label="Judgements">
       <h2 className="section-title">Judged by {nameOf(judge)}</h2>
       {standings.length > 0 && (
-        <div className="table-box">
+        <TableBox label="Standings">
           <table className="plain-table" aria-label="Standings">
             <thead>
               <tr>
@@ -44,7 +45,7 @@ export function Judged({ judgement, results, nameOf }: Props) {
               ))}
             </tbody>
           </table>
-        </div>
+        </TableBox>
       )}
       {comparisons.length === 0 ? (
         <p className="section-note">It has compared nothing.</p>

@@ -1,4 +1,5 @@
 import { type ReactNode, useState } from "react";
+import { TableBox } from "../../components/table-box";
 import type { LastError } from "../../lib/api";
 import { memoryWords } from "../../lib/format";
 import { bestOf, type Column, type Order, orderAfter, ordered, topOfColumn } from "./columns";
@@ -18,7 +19,7 @@ export function ModelTable({ label, results, columns }: Props) {
   const by = columns.find(({ id }) => id === order?.by);
   const rows = ordered(results, by, order?.descending ?? false);
   return (
-    <div className="table-box">
+    <TableBox label={label}>
       <table className="plain-table figure-table model-figures" aria-label={label}>
         <thead>
           <tr>
@@ -46,7 +47,7 @@ export function ModelTable({ label, results, columns }: Props) {
           ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }
 
@@ -101,7 +102,8 @@ function LeftOut({ error, detail }: LastError) {
       {rest.length > 0 && (
         <details className="left-out">
           <summary>All of it</summary>
-          <pre>{rest.join("\n")}</pre>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+          <pre tabIndex={0}>{rest.join("\n")}</pre>
         </details>
       )}
     </>

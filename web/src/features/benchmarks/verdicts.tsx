@@ -1,3 +1,4 @@
+import { TableBox } from "../../components/table-box";
 import type { Verdict } from "./wire";
 
 interface Props {
@@ -17,7 +18,7 @@ export function Verdicts({ verdicts, nameOf }: Props) {
   return (
     <>
       <h3 className="section-title">What the judge said</h3>
-      <div className="table-box">
+      <TableBox label="Verdicts on this prompt">
         <table className="plain-table" aria-label="Verdicts on this prompt">
           <thead>
             <tr>
@@ -44,7 +45,7 @@ export function Verdicts({ verdicts, nameOf }: Props) {
             ))}
           </tbody>
         </table>
-      </div>
+      </TableBox>
     </>
   );
 }

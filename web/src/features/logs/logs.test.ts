@@ -11,7 +11,7 @@ import {
 } from "../../components/log/tail";
 import { aModel, aRegistry, aServer } from "../../testing/wire";
 import { fileName } from "./download";
-import { followPath, OWN, queryOf, sourceIn, sourcesOf } from "./sources";
+import { EVERY, followPath, OWN, queryOf, sourceIn, sourcesOf } from "./sources";
 
 const lines = (...texts: string[]): TailEvent => ({ kind: "lines", lines: texts, isNewStart: false });
 const after = (...events: TailEvent[]): Tail => events.reduce(tailAfter, NOTHING);
@@ -79,7 +79,7 @@ it("keeps the newest lines, and says where a new start begins", () => {
   expect(textsOf(restarted).slice(-2)).toEqual([NEW_START, "x"]);
 });
 
-it("lists the control plane, every replica, then what is stopped", () => {
+it("lists the control plane, all as one, every replica, then what is stopped", () => {
   const fleet = {
     registry: aRegistry([aModel(), aModel({ model_id: "z/other", display_name: "Other" })]),
     list: { servers: [aServer({ replica: 2 }), aServer()], total_running: 1 },
@@ -87,6 +87,7 @@ it("lists the control plane, every replica, then what is stopped", () => {
   const sources = sourcesOf(fleet);
   expect(sources.map(({ label }) => label)).toEqual([
     OWN.label,
+    EVERY.label,
     "Qwen 7B (Q4_K_M)",
     "Qwen 7B (Q4_K_M), replica 2",
     "Other",

@@ -19,18 +19,20 @@ afterEach(() => {
 class Followed {
   private to: ReadableStreamDefaultController<Uint8Array> | undefined;
 
-  answer(first: string[]): Response {
+  answer(first: string[], whose: object = {}): Response {
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.to = controller;
       },
     });
-    this.tell(first);
+    this.tell(first, whose);
     return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
   }
 
-  tell(lines: string[]): void {
-    this.to?.enqueue(new TextEncoder().encode(`event: log\ndata: ${JSON.stringify({ lines })}\n\n`));
+  tell(lines: string[], whose: object = {}): void {
+    this.to?.enqueue(
+      new TextEncoder().encode(`event: log\ndata: ${JSON.stringify({ ...whose, lines })}\n\n`),
+    );
   }
 }
 
@@ -44,6 +46,21 @@ function open(plane: FakeControlPlane) {
   );
   return userEvent.setup();
 }
+
+it("follows all that run as one, each line with whose it is", async () => {
+  const plane = new FakeControlPlane([aModel()]);
+  const all = new Followed();
+  location.hash = "#/logs?of=*";
+  plane.on("GET /api/logs/live?level=debug&search=&tail=200&ansi=true", () =>
+    all.answer(["own line"], { model_id: null, replica: 1 }),
+  );
+  open(plane);
+  await screen.findByText("own line");
+  all.tell(["0.00.010.387 W loaded"], { model_id: "qwen_7b_fast", replica: 2 });
+  const line = (await screen.findByText("0.00.010.387 W loaded")).parentElement;
+  expect(line?.textContent).toBe("qwen_7b_fast, replica 2 0.00.010.387 W loaded\n");
+  expect(line?.dataset.level).toBe("warning");
+});
 
 it("follows the chosen log, and holds back what comes during a pause", async () => {
   const plane = new FakeControlPlane([aModel()]);

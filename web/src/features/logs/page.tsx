@@ -70,7 +70,7 @@ export default function LogsPage() {
         <Press available aria-pressed={tail.isPaused} onPress={togglePause}>
           {tail.isPaused ? "RESUME" : "PAUSE"}
         </Press>
-        <Press available onPress={() => void download(source, wanted)}>
+        <Press available onPress={() => void download(source, wanted, tail.lines)}>
           DOWNLOAD
         </Press>
         <Check label="Wrap" checked={wraps} onChange={setWraps} />
@@ -99,7 +99,7 @@ function SourceSelect({ sources, source }: { sources: Source[]; source: Source }
   const all = isKnown ? sources : [...sources, source];
   const option = (one: Source) => (
     <option key={sourceKey(one)} value={sourceKey(one)}>
-      {one.modelId === null ? "The control plane" : one.label}
+      {one.modelId === null ? one.label.replace(/^./, (first) => first.toUpperCase()) : one.label}
     </option>
   );
   function choose(wanted: string): void {

@@ -8,7 +8,7 @@ import { queryOf, sourcesOf } from "./sources";
 export function listActions(client: QueryClient): Action[] {
   return sourcesOf(client.getQueryData<Fleet>(["fleet"])).map((source) => ({
     label: `Log of ${source.label}`,
-    hint: source.modelId ?? "own",
+    hint: source.isEvery ? "all servers live" : (source.modelId ?? "own"),
     run: () => go("logs", queryOf(source)),
   }));
 }

@@ -18,7 +18,8 @@ export function Failure({ model, failure }: { model: Model; failure: Note }) {
         {log && (
           <details>
             <summary>Last log lines ({log.split("\n").length})</summary>
-            <pre>{log}</pre>
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+            <pre tabIndex={0}>{log}</pre>
           </details>
         )}
       </div>

@@ -182,7 +182,7 @@ it("says how many of the marked are not shown", async () => {
   await user.click(box("Select all that are shown"));
   await user.type(screen.getByRole("searchbox", { name: "Search models" }), "beta");
   await screen.findByText("(3 not shown)");
-  await user.click(button("Select nothing"));
+  await user.click(button("None: select nothing"));
   expect(screen.queryByRole("region", { name: "Selected models" })).toBeNull();
 });
 

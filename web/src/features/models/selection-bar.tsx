@@ -77,7 +77,7 @@ function Actions({ chosen }: { chosen: Model[] }) {
       <Press className="button-plain" available onPress={selectShown}>
         All shown
       </Press>
-      <Press className="button-plain" aria-label="Select nothing" available onPress={selectNothing}>
+      <Press className="button-plain" aria-label="None: select nothing" available onPress={selectNothing}>
         None
       </Press>
     </div>

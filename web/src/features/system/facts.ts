@@ -19,9 +19,13 @@ export function controlPlaneFacts(system: System): Fact[] {
   ];
 }
 
-export function pathFacts({ paths }: System): Fact[] {
-  const scanned = paths.scan_paths.map((path): Fact => ["Models are looked for in", path]);
-  return [["Data", paths.data_dir], ["Registry", paths.registry], ["Logs", paths.logs], ...scanned];
+/** Where the control plane keeps what is its own. */
+export function ownPathFacts({ paths }: System): Fact[] {
+  return [
+    ["Data", paths.data_dir],
+    ["Registry", paths.registry],
+    ["Logs", paths.logs],
+  ];
 }
 
 /** An engine by the name that a model's setting `engine` may have. */
@@ -40,7 +44,8 @@ export function reportOf(system: System, engines: EngineChoice[]): string {
   const deviceFacts = system.devices.map(
     (device): Fact => [device.name, `${device.kind}, ${device.total_mb} MB, ${device.free_mb} MB free`],
   );
-  return [...controlPlaneFacts(system), ...engineFacts, ...deviceFacts, ...pathFacts(system)]
+  const searched = system.paths.scan_paths.map((path): Fact => ["Models are looked for in", path]);
+  return [...controlPlaneFacts(system), ...engineFacts, ...deviceFacts, ...ownPathFacts(system), ...searched]
     .map(([term, value]) => `${term}: ${value}`)
     .join("\n");
 }

@@ -1,18 +1,20 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { AddFolder } from "../../components/folders/add-folder";
+import { Looked } from "../../components/folders/looked";
 import { Press } from "../../components/press";
+import { TableBox } from "../../components/table-box";
 import { api, type Device } from "../../lib/api";
 import { memoryWords } from "../../lib/format";
 import { retryMs } from "../../lib/http";
 import { useSystem } from "../../lib/system";
-import { controlPlaneFacts, engineName, type Fact, pathFacts } from "./facts";
+import { controlPlaneFacts, engineName, type Fact, ownPathFacts } from "./facts";
 import { Findings } from "./findings";
 import { useTold } from "./queries";
 import { copyReport } from "./report";
 import { SettingsPart } from "./settings-part";
 import { Upstreams } from "./upstreams";
 import "../../components/bar.css";
-import "../../components/plain-table.css";
 import "./page.css";
 
 export default function SystemPage() {
@@ -40,8 +42,12 @@ export default function SystemPage() {
             <Part title="Engines">
               <Engines />
             </Part>
-            <Part title="Folders and files">
-              <Facts facts={pathFacts(system)} />
+            <Part title="Folders with models">
+              <Looked skipped={[]} />
+              <AddFolder />
+            </Part>
+            <Part title="Own files">
+              <Facts facts={ownPathFacts(system)} />
             </Part>
             <Part title="Devices">
               <Devices devices={system.devices} />
@@ -108,7 +114,7 @@ function Engines() {
 
 function Devices({ devices }: { devices: Device[] }) {
   return (
-    <div className="table-box">
+    <TableBox label="Memory of each device">
       <table className="plain-table">
         <thead>
           <tr>
@@ -131,6 +137,6 @@ function Devices({ devices }: { devices: Device[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </TableBox>
   );
 }

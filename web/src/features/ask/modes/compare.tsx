@@ -1,9 +1,9 @@
+import { TableBox } from "../../../components/table-box";
 import type { QueryRecord } from "../../../lib/api";
 import { rateWords, secondsWords } from "../../../lib/format";
 import { useNames } from "./names";
 import { roundsOf } from "./reading";
 import { Seats } from "./seats";
-import "../../../components/plain-table.css";
 
 /** One question to several models: answers side by side, and a table of what they took. */
 export function Compare({ record }: { record: QueryRecord }) {
@@ -21,8 +21,7 @@ function FiguresTable({ record }: { record: QueryRecord }) {
   const turns = record.turns.filter(({ figures }) => figures);
   if (turns.length === 0) return null;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section className="table-box" tabIndex={0} aria-label="Figures">
+    <TableBox label="Figures">
       <table className="plain-table">
         <thead>
           <tr>
@@ -62,6 +61,6 @@ function FiguresTable({ record }: { record: QueryRecord }) {
           )}
         </tbody>
       </table>
-    </section>
+    </TableBox>
   );
 }

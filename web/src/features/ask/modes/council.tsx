@@ -1,9 +1,9 @@
+import { TableBox } from "../../../components/table-box";
 import type { QueryRecord } from "../../../lib/api";
 import { countWords, percentWords, secondsWords } from "../../../lib/format";
 import { Fold } from "./fold";
 import { notesOf, type ReviewTable, type Round, reviewTableOf, roundsOf } from "./reading";
 import { Seats } from "./seats";
-import "../../../components/plain-table.css";
 import "./council.css";
 
 interface Props {
@@ -78,8 +78,7 @@ function Reviews({ record, round }: { record: QueryRecord; round: Round }) {
 function Scores({ table: { reviewers, rows, comments } }: { table: ReviewTable }) {
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <section className="table-box" tabIndex={0} aria-label="Scores">
+      <TableBox label="Scores">
         <table className="plain-table scores">
           <thead>
             <tr>
@@ -106,7 +105,7 @@ function Scores({ table: { reviewers, rows, comments } }: { table: ReviewTable }
             ))}
           </tbody>
         </table>
-      </section>
+      </TableBox>
       {comments.length > 0 && (
         <ul className="comments" aria-label="What the reviewers say">
           {comments.map(({ of, by, text }) => (

@@ -19,10 +19,10 @@ export function FinalAnswer({ record }: { record: QueryRecord }) {
       {final && (
         <section className="speech" data-tone="final" aria-label="Answer">
           <header className="speech-head">
-            <h4>
+            <h2>
               <span>Answer</span>
               {final.spoken && <span className="speech-model">{labelOf(final.spoken.model)}</span>}
-            </h4>
+            </h2>
           </header>
           {final.spoken && <Notes notes={notesOf(record, [final.spoken])} />}
           <Suspense fallback={<p className="answer-plain">{final.text}</p>}>

@@ -17,7 +17,7 @@ export function Fold({ title, aside = "", notes = 0, isOpenAtFirst, children }: 
   return (
     <details className="fold" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         {aside && <span className="fold-aside">{aside}</span>}
         {notes > 0 && <span className="fold-notes">{countWords(notes, "note")}</span>}
       </summary>

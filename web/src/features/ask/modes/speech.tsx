@@ -35,10 +35,10 @@ export function Speech({ record, turns, shape = "text", tone }: Props) {
       data-tone={tone}
     >
       <header className="speech-head">
-        <h4>
+        <h2>
           {speaker && <span>{speaker}</span>}
           <span className="speech-model">{model}</span>
-        </h4>
+        </h2>
         <TurnTime turn={turn} />
       </header>
       {turns.slice(0, -1).map((earlier) => (

@@ -28,9 +28,11 @@ export function Costs({ option: { name }, text, state }: CostsProps) {
           type="button"
           className="cost"
           aria-pressed={String(value) === current}
-          aria-label={`${name} ${value}: ${costWords(name, plans[index])}`}
           onClick={() => onType(name, String(value))}
         >
+          <span className="unseen">
+            {name} {value}:
+          </span>{" "}
           <strong>{name === "ctx_size" ? contextWords(Number(value)) : value}</strong>{" "}
           {costWords(name, plans[index])}
         </button>

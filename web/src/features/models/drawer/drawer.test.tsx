@@ -124,7 +124,7 @@ it("knows the way back of an edit whose outcome was told before its answer came"
 
 it("chooses by a price tag, and discards", async () => {
   const user = open("settings");
-  await user.click(await screen.findByRole("button", { name: "ctx_size 16384: 4.9 GB" }));
+  await user.click(await screen.findByRole("button", { name: "ctx_size 16384: 16k 4.9 GB" }));
   expect(((await field("ctx_size")) as HTMLInputElement).value).toBe("16384");
   await user.click(press("DISCARD"));
   expect(((await field("ctx_size")) as HTMLInputElement).value).toBe("");

@@ -18,7 +18,7 @@ export function Overview({ model, server }: { model: Model; server: Together | u
   return (
     <div className="overview">
       <LiveCharts model={model} server={server} />
-      <section className="drawer-part" aria-label="Memory">
+      <section className="drawer-part" aria-label="Memory of the model">
         <h3>Memory</h3>
         {plan.data && <Estimate model={model} plan={plan.data} />}
         {plan.error && <p className="refusal">{refusalOf(plan.error).error}</p>}

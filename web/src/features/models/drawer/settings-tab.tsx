@@ -37,7 +37,7 @@ export function SettingsTab({ model }: { model: Model }) {
   return (
     <div className="settings-tab">
       {plan.data && (
-        <section className="drawer-part" aria-label="Memory">
+        <section className="drawer-part" aria-label="Memory of the model">
           <Estimate model={model} plan={plan.data} before={has ? saved.data : undefined} />
         </section>
       )}

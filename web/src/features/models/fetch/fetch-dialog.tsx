@@ -1,6 +1,6 @@
 import { Dialog } from "../../../components/dialog";
-import { AddFolder } from "../first-run/add-folder";
-import { Looked } from "../first-run/looked";
+import { AddFolder } from "../../../components/folders/add-folder";
+import { Looked } from "../../../components/folders/looked";
 import { FetchPanel } from "./fetch-panel";
 
 /** Models from Hugging Face, over the table. */

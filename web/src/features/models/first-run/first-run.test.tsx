@@ -3,6 +3,7 @@ import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-li
 import { userEvent } from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { Toasts } from "../../../components/toasts";
+import { pathIn } from "../../../lib/folders";
 import { toasts } from "../../../lib/toasts";
 import { FakeControlPlane, json, refusal } from "../../../testing/control-plane";
 import { aModel, aRegistry, aSystem } from "../../../testing/wire";
@@ -10,7 +11,6 @@ import { EngineBanner } from "../engine-banner";
 import { FetchButton } from "../fetch";
 import { aDownload, anOffer } from "../testing";
 import FirstRun from "./first-run";
-import { pathIn } from "./folders";
 
 const LOOK = "GET /api/downloads/search?repo=org%2FTiny-GGUF";
 const REPOSITORY = {

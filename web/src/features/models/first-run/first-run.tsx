@@ -1,10 +1,10 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { AddFolder } from "../../../components/folders/add-folder";
+import { Looked } from "../../../components/folders/looked";
 import { Press } from "../../../components/press";
 import type { Registry } from "../../../lib/api";
 import { rescanning } from "../actions";
 import { FetchPanel } from "../fetch/fetch-panel";
-import { AddFolder } from "./add-folder";
-import { Looked } from "./looked";
 import "../../../components/words.css";
 import "./first-run.css";
 

@@ -1,9 +1,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Press } from "../../../components/press";
-import type { SkippedFile } from "../../../lib/api";
-import { countWords } from "../../../lib/format";
-import { removing, SOURCES, useFolders } from "./folders";
-import "../../../components/words.css";
+import type { SkippedFile } from "../../lib/api";
+import { removing, SOURCES, useFolders } from "../../lib/folders";
+import { countWords } from "../../lib/format";
+import { Press } from "../press";
+import "../words.css";
 import "./folders.css";
 
 const MOST_FILES = 5;

@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type DragEvent, type FormEvent, useState } from "react";
-import { refusalOf } from "../../../lib/http";
-import { adding, pathIn } from "./folders";
-import "../../../components/words.css";
+import { adding, pathIn } from "../../lib/folders";
+import { refusalOf } from "../../lib/http";
+import "../words.css";
 import "./folders.css";
 
 /** A folder by its path: typed, pasted, or dropped here. */

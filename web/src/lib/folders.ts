@@ -1,11 +1,11 @@
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
-import type { components } from "../../../lib/api.gen";
-import { countWords } from "../../../lib/format";
-import { refusalOf, request, retryMs } from "../../../lib/http";
-import { hearEvents } from "../../../lib/live";
-import { mutateOnce } from "../../../lib/mutate";
-import { say } from "../../../lib/toasts";
+import type { components } from "./api.gen";
+import { countWords } from "./format";
+import { refusalOf, request, retryMs } from "./http";
+import { hearEvents } from "./live";
+import { mutateOnce } from "./mutate";
+import { say } from "./toasts";
 
 type FolderList = components["schemas"]["FolderList"];
 export type Folder = components["schemas"]["FolderOut"];
