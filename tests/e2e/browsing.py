@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 SHOTS = Path(__file__).parent / "shots"
 CHROMIUM_FLAGS = [
@@ -22,16 +22,25 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 LOAD_MS = 60_000
+# The real model's shown name.
+REAL = "SmolLM2 135M Instruct (Q4_1)"
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium") or os.environ.get("CHROMIUM_PATH")
+    if path is None:
+        pytest.fail("The browser test needs Chromium: apt-get install chromium, or set CHROMIUM_PATH.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
 
 
 @contextmanager
 def browsing(url: str, *, forgives: str | None = None) -> Iterator[Page]:
     """A wide window on the address; any error in its console fails the test, but those with the words."""
-    chromium = shutil.which("chromium") or os.environ.get("CHROMIUM_PATH")
-    if chromium is None:
-        pytest.fail("The browser test needs Chromium: apt-get install chromium, or set CHROMIUM_PATH.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+    with chromium() as browser:
         window = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
         window.set_default_timeout(LOAD_MS)
         complaints: list[str] = []
@@ -39,7 +48,7 @@ def browsing(url: str, *, forgives: str | None = None) -> Iterator[Page]:
         window.on("pageerror", lambda error: complaints.append(str(error)))
         window.goto(url)
         yield window
-        browser.close()
+        window.close()
         assert [said for said in complaints if forgives is None or forgives not in said] == []
 
 

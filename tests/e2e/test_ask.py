@@ -10,8 +10,8 @@ from typing import Any
 from playwright.sync_api import Page, Route, expect
 from tests.catalog.model_files import put, put_mmproj
 from tests.e2e import test_page
+from tests.e2e.browsing import LOAD_MS, REAL, shoot
 from tests.e2e.serving import Serving
-from tests.e2e.test_page import LOAD_MS, REAL, SHOTS
 
 pytestmark = test_page.pytestmark
 page = test_page.page
@@ -20,17 +20,6 @@ control_plane = test_page.control_plane
 MODEL = "smollm2_135m_fast"
 QUESTION = "What is the capital of France? Answer in one sentence."
 DOT_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-
-
-def shoot(page: Page, name: str) -> None:
-    SHOTS.mkdir(exist_ok=True)
-    for width, height in ((1440, 900), (390, 844)):
-        page.set_viewport_size({"width": width, "height": height})
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.screenshot(path=SHOTS / f"{name}-{width}-{scheme}.png")
-    page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def ask(page: Page, question: str) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.e2e import test_page
+from tests.e2e.browsing import LOAD_MS, shoot
 from tests.e2e.serving import Serving, serving, serving_environment
-from tests.e2e.test_ask import ask, shoot
-from tests.e2e.test_page import LOAD_MS
+from tests.e2e.test_ask import ask
 
 from synapse_engine.modes.personas import PAIRS
 

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.e2e import test_traffic_pages
+from tests.e2e.browsing import LOAD_MS, REAL, press, shoot
 from tests.e2e.serving import Serving, serving, serving_environment
-from tests.e2e.test_page import LOAD_MS, REAL
-from tests.e2e.test_traffic_pages import shoot
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 page = test_traffic_pages.page
@@ -54,10 +53,6 @@ def newest(plane: Serving) -> dict[str, Any]:
     brief = plane.http.get("/api/benchmarks").json()["benchmarks"][0]
     whole: dict[str, Any] = plane.http.get(f"/api/benchmarks/{brief['id']}").json()
     return whole
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
 
 
 def write_prompt(page: Page, text: str, tokens: int) -> None:

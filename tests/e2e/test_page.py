@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from tests.e2e.browsing import REAL, browsing, expect_status, press, shoot
 from tests.e2e.serving import Serving, serving, serving_environment
 from tests.gguf_files import write_llama
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
-SHOTS = Path(__file__).parent / "shots"
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-REAL = "SmolLM2 135M Instruct (Q4_1)"
 SMALL = "Tiny Llama 1B Instruct (F32)"
-LOAD_MS = 60_000
 
 
 @pytest.fixture
@@ -43,37 +31,8 @@ def control_plane(tmp_path: Path, smollm2_path: Path) -> Iterator[Serving]:
 
 @pytest.fixture
 def page(control_plane: Serving) -> Iterator[Page]:
-    """A wide window on the page; any error in its console fails the test."""
-    chromium = shutil.which("chromium") or os.environ.get("CHROMIUM_PATH")
-    if chromium is None:
-        pytest.fail("The browser test needs Chromium: apt-get install chromium, or set CHROMIUM_PATH.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        window = browser.new_page(viewport={"width": 1440, "height": 900})
-        complaints: list[str] = []
-        window.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        window.on("pageerror", lambda error: complaints.append(str(error)))
-        window.goto(control_plane.url)
-        yield window
-        browser.close()
-        assert complaints == []
-
-
-def expect_status(page: Page, name: str, status: str) -> None:
-    row = page.locator("tbody[data-model]").filter(has=page.get_by_role("rowheader", name=name))
-    expect(row).to_have_attribute("data-status", status, timeout=LOAD_MS)
-
-
-def shoot(page: Page, name: str) -> None:
-    SHOTS.mkdir(exist_ok=True)
-    for width, height in ((1440, 900), (390, 844)):
-        page.set_viewport_size({"width": width, "height": height})
-        page.screenshot(path=SHOTS / f"{name}-{width}.png")
-    page.set_viewport_size({"width": 1440, "height": 900})
-
-
-def button(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
+    with browsing(control_plane.url) as page:
+        yield page
 
 
 def test_tick_start_all_stop_all(page: Page, control_plane: Serving) -> None:
@@ -81,12 +40,12 @@ def test_tick_start_all_stop_all(page: Page, control_plane: Serving) -> None:
     assert control_plane.children() == []
     for name in (REAL, SMALL):
         page.get_by_role("checkbox", name=f"Enabled {name}", exact=True).check()
-    button(page, "START ALL ENABLED")
+    press(page, "START ALL ENABLED")
     for name in (REAL, SMALL):
         expect_status(page, name, "running")
     assert len(control_plane.children()) == 2
     shoot(page, "running")
-    button(page, "STOP ALL SERVERS")
+    press(page, "STOP ALL SERVERS")
     for name in (REAL, SMALL):
         expect_status(page, name, "stopped")
     assert control_plane.children() == []
@@ -94,9 +53,9 @@ def test_tick_start_all_stop_all(page: Page, control_plane: Serving) -> None:
 
 
 def test_start_and_stop_one(page: Page) -> None:
-    button(page, f"START {REAL}")
+    press(page, f"START {REAL}")
     expect_status(page, REAL, "running")
-    button(page, f"STOP {REAL}")
+    press(page, f"STOP {REAL}")
     expect_status(page, REAL, "stopped")
 
 
@@ -116,12 +75,12 @@ def test_a_failure_is_explained_in_its_row(page: Page, control_plane: Serving) -
         f"/api/models/{model['model_id']}", json={"settings": {"cache_type_k": "no_such_type"}}
     )
     assert answer.status_code == 200
-    button(page, f"START {SMALL}")
+    press(page, f"START {SMALL}")
     expect_status(page, SMALL, "failed")
     failure = page.get_by_role("region", name=f"Failure of {SMALL}")
     expect(failure).to_contain_text("exit code 1")
     shoot(page, "failed")
-    button(page, f"Dismiss failure of {SMALL}")
+    press(page, f"Dismiss failure of {SMALL}")
     expect(failure).to_be_hidden()
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +10,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
+from tests.e2e.browsing import SHOTS, chromium, expect_status
 from tests.e2e.serving import Serving, serving, serving_environment
-from tests.e2e.test_page import CHROMIUM_FLAGS, SHOTS, expect_status
 from tests.e2e.watching import FIRST_ROWS, leap, scroll_by_wheel
 from tests.fakes.stage import Behaviour, write_engine
 from tests.gguf_files import write_llama
@@ -31,13 +29,8 @@ SOUND, OTHER, BROKEN = "Llama 3.2 1B (F32)", "Qwen2.5 7B Instruct (F32)", "gemma
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or os.environ.get("CHROMIUM_PATH")
-    if chromium is None:
-        pytest.fail("The browser test needs Chromium: apt-get install chromium, or set CHROMIUM_PATH.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @contextmanager

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from tests.e2e.browsing import REAL, browsing, shoot
 from tests.e2e.serving import Serving, serving, serving_environment
-from tests.e2e.test_page import CHROMIUM_FLAGS, LOAD_MS, REAL, SHOTS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -31,35 +30,8 @@ def control_plane(tmp_path: Path, smollm2_path: Path) -> Iterator[Serving]:
 
 @pytest.fixture
 def page(control_plane: Serving) -> Iterator[Page]:
-    """A wide window; any error in its console fails the test."""
-    chromium = shutil.which("chromium") or os.environ.get("CHROMIUM_PATH")
-    if chromium is None:
-        pytest.fail("The browser test needs Chromium: apt-get install chromium, or set CHROMIUM_PATH.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        window = browser.new_page(viewport={"width": 1440, "height": 900})
-        window.set_default_timeout(LOAD_MS)
-        complaints: list[str] = []
-        window.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        window.on("pageerror", lambda error: complaints.append(str(error)))
-        window.goto(control_plane.url)
-        yield window
-        browser.close()
-        assert complaints == []
-
-
-def shoot(page: Page, name: str) -> None:
-    """Wide and narrow, light and dark; nothing may be wider than the window."""
-    SHOTS.mkdir(exist_ok=True)
-    for width, height in ((1440, 900), (390, 844)):
-        page.set_viewport_size({"width": width, "height": height})
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)
-            page.screenshot(path=SHOTS / f"{name}-{width}-{theme}.png")
-        too_wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert too_wide <= 0, f"{name} is {too_wide} px too wide at {width}"
-    page.set_viewport_size({"width": 1440, "height": 900})
-    page.emulate_media(color_scheme="light")
+    with browsing(control_plane.url) as page:
+        yield page
 
 
 def test_logs_of_a_server_and_of_the_control_plane(page: Page) -> None:
