@@ -111,6 +111,7 @@ async def test_its_steps_as_events(plane: ControlPlane) -> None:
     assert record["status"] == "done" and len(record["turns"]) == 2
     assert record["turns"][1]["hears"] == [1]
     assert record["turns"][0]["messages"][0] == {"role": "user", "content": "A"}
+    await until(lambda: not plane.services.queries.live)
     again = events_of(await plane.get(f"/api/query/{query_id}/events"))
     assert again == [(name, data) for name, data in events if name != "text"]
 
