@@ -357,6 +357,8 @@ async def _until_ended(services: Services, serving: asyncio.Task[None], booting:
     booting.cancel()
     keeps = keeps_servers(services.settings)
     await services.benchmarks.close(forgets=not keeps)
+    # While their servers are there: else they would fail, and not be cancelled.
+    await services.queries.close()
     if keeps:
         await services.fleet.let_go(services.settings.drain_seconds, hurried)
     closing = asyncio.create_task(services.fleet.close())

@@ -111,6 +111,7 @@ async def test_its_steps_as_events(plane: ControlPlane) -> None:
     assert record["status"] == "done" and len(record["turns"]) == 2
     assert record["turns"][1]["hears"] == [1]
     assert record["turns"][0]["messages"][0] == {"role": "user", "content": "A"}
+    await until(lambda: not plane.services.queries.live)
     again = events_of(await plane.get(f"/api/query/{query_id}/events"))
     assert again == [(name, data) for name, data in events if name != "text"]
 
@@ -129,6 +130,8 @@ async def test_its_steps_as_events(plane: ControlPlane) -> None:
         ({"query": "Hi", "mode": "debate", "options": {"turns": 1}}, "options.turns"),
         ({"query": "Hi", "mode": "debate", "options": {"personas": "cat_and_dog"}}, "options.personas"),
         ({"query": "Hi", "mode": "council", "options": {"members": 2}}, "options.members"),
+        ({"query": "Hi", "detach": True, "stream": True}, "detach"),
+        ({"query": "Hi", "detach": "later"}, "detach"),
     ],
 )
 async def test_what_is_refused_is_named(plane: ControlPlane, ask: dict[str, Any], words: str) -> None:
@@ -178,6 +181,77 @@ async def test_a_client_that_leaves_ends_it(plane: ControlPlane, is_stream: bool
     assert record["turns"][0]["thinking"] == ""  # of the running turn nothing is kept
     outcomes = {call["path"]: call["outcome"] for call in await last_calls(plane, 2)}
     assert outcomes == {"/api/query": "client_left", "/api/query/1": "client_left"}
+
+
+async def test_a_detached_one_goes_on_whoever_leaves(plane: ControlPlane) -> None:
+    """It is followed from its beginning as often as one likes, and played on where nobody reads."""
+    model_id = await enabled(plane, streams_when_told=True)
+    actor = await plane.start(model_id)
+    response = await plane.post("/api/query", {"query": "Hi", "mode": "simple", "detach": True})
+    assert (response.status_code, response.json()) == (202, {"id": 1})
+    await chat_of(actor)
+    async with plane.http.stream("GET", "/api/query/1/events") as events:
+        assert await anext(events.aiter_lines()) == "event: begun"
+    following = asyncio.create_task(plane.get("/api/query/1/events"))
+    for _ in HELLO:
+        actor.tell("go on")
+    told = events_of(await following)
+    assert (told[0][0], told[-1][0], told[-1][1]["status"]) == ("begun", "done", "done")
+    await until(lambda: not plane.services.queries.live)
+    assert (await plane.get("/api/query/1")).json()["answer"]["text"] == "Hello"
+    calls = await last_calls(plane, 2)
+    assert [(call["asked"], call["outcome"]) for call in calls] == [
+        (model_id, "ok"),
+        ("synapse/simple", "ok"),
+    ]
+
+
+async def test_a_detached_one_is_waited_for_by_nobody(plane: ControlPlane) -> None:
+    word = {"choices": [{"delta": {"content": "x"}}]}
+    await enabled(plane, events=[word] * 3_000)
+    await plane.post("/api/query", {"query": "Hi", "mode": "simple", "detach": True})
+    await until(lambda: not plane.services.queries.live)
+    assert (await plane.get("/api/query/1")).json()["answer"]["text"] == "x" * 3_000
+
+
+async def test_a_detached_one_can_be_fetched_where_none_are_kept(plane: ControlPlane) -> None:
+    await enabled(plane)
+    await plane.patch("/api/settings", {"queries_max": 0})
+    await plane.post("/api/query", {"query": "Hi", "mode": "simple", "detach": True})
+    await until(lambda: not plane.services.queries.live)
+    assert (await plane.get("/api/query")).json()["queries"] == []
+    assert events_of(await plane.get("/api/query/1/events"))[-1][1]["status"] == "done"
+    assert (await plane.get("/api/query/1")).json()["answer"]["text"] == "Hello"
+    assert (await plane.http.delete("/api/query/1")).json()["message"] == "Query deleted"
+    assert (await plane.get("/api/query/1")).status_code == 404
+
+
+async def test_cancelling_never_deletes(plane: ControlPlane) -> None:
+    actor = await plane.start(await enabled(plane, streams_when_told=True))
+    await plane.post("/api/query", {"query": "Hi", "mode": "simple", "detach": True})
+    await chat_of(actor)
+    following = asyncio.create_task(plane.get("/api/query/1/events"))
+    cancelled = await plane.post("/api/query/1/cancel")
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+    await actor.saw("client left")
+    assert events_of(await following)[-1][1]["status"] == "cancelled"
+    await until(lambda: not plane.services.queries.live)
+    kept = (await plane.get("/api/query/1")).json()
+    assert (kept["status"], kept["query"]) == ("cancelled", "Hi")
+    assert (await plane.post("/api/query/1/cancel")).json() == kept
+    assert (await plane.get("/api/query/1")).json() == kept
+    assert (await plane.post("/api/query/9/cancel")).status_code == 404
+    outcomes = {call["path"]: call["outcome"] for call in await last_calls(plane, 2)}
+    assert outcomes["/api/query"] == "cancelled"
+
+
+async def test_at_the_end_all_are_cancelled_and_none_begins(plane: ControlPlane) -> None:
+    actor = await plane.start(await enabled(plane, streams_when_told=True))
+    await plane.post("/api/query", {"query": "Hi", "mode": "simple", "detach": True})
+    await chat_of(actor)
+    await plane.services.queries.close()
+    assert (await plane.get("/api/query/1")).json()["status"] == "cancelled"
+    assert (await plane.post("/api/query", {"query": "Hi", "detach": True})).status_code == 503
 
 
 @pytest.mark.parametrize("way", ["query", "activity"])

@@ -127,6 +127,31 @@ def test_a_council_answers_at_once_and_puts_it_together(page: Page, control_plan
     shoot(page, "modes-council-kept")
 
 
+def test_a_council_goes_on_over_a_reload(page: Page, control_plane: Serving) -> None:
+    """And while nobody looks at it; each turn that runs is still being written."""
+    choose(page, control_plane.url, "Council", max_tokens=120)
+    ask(page, QUESTION)
+    said = page.get_by_role("region", name=f"A, {LABELS[POWERFUL]}").locator(".markdown").first
+    expect(said).to_be_visible(timeout=LOAD_MS)
+    page.reload()
+    expect(said).to_be_visible(timeout=LOAD_MS)
+    assert newest(control_plane)["status"] == "running"
+    before = len(said.inner_text())
+    page.wait_for_function(
+        "before => document.querySelector('.speech .markdown').innerText.length > before", arg=before
+    )
+    expect(page.get_by_role("button", name="STOP", exact=True)).to_be_visible()
+    address = page.url
+    page.goto("about:blank")
+    assert newest(control_plane)["status"] == "running"
+    page.goto(address)
+    shown = answer(page)
+    record = newest(control_plane)
+    assert (record["status"], len(record["turns"])) == ("done", 10)
+    expect(shown.get_by_role("region", name="Synthesis, ")).to_be_visible()
+    expect(page.get_by_role("button", name="ASK", exact=True)).to_be_visible()
+
+
 def test_a_debate_is_a_conversation(page: Page, control_plane: Serving) -> None:
     choose(page, control_plane.url, "Debate")
     page.get_by_text("Debate options").click()

@@ -239,3 +239,33 @@ def test_a_kill_takes_no_more_than_the_turn_under_way(tmp_path: Path) -> None:
         assert serve.http.get("/api/query").json()["queries"][0]["status"] == "interrupted"
         again = serve.http.post("/api/query", json={"query": "Again", "mode": "simple"}).json()
         assert (again["id"], again["status"]) == (2, "done")
+
+
+@pytest.mark.parametrize("keeps_servers", ["0", "1"])
+def test_a_graceful_end_cancels_what_is_under_way(tmp_path: Path, keeps_servers: str) -> None:
+    models = tmp_path / "models"
+    model = write_model(models / "Alpha-7B-Q4_K_M.gguf")
+    word = {"choices": [{"delta": {"content": "word "}}]}
+    Behaviour(events=[word] * 10_000, pace_seconds=0.02).write(model, None)
+    engine = write_engine(tmp_path / "llama-server", sys.executable)
+    environment = serving_environment(tmp_path / "data", models) | {
+        "LLAMA_SERVER_PATH": str(engine),
+        "SYNAPSE_KEEP_SERVERS": keeps_servers,
+    }
+    with serving(environment) as serve:
+        serve.http.patch("/api/models/alpha_7b_fast", json={"enabled": True}).raise_for_status()
+        asked = {"query": QUESTION, "mode": "two_stage", "detach": True}
+        query_id = serve.http.post("/api/query", json=asked).json()["id"]
+        with serve.http.stream("GET", f"/api/query/{query_id}/events") as response:
+            lines = response.iter_lines()
+            while next(lines) != "event: text":
+                pass
+            serve.process.send_signal(signal.SIGINT)
+            rest = list(lines)
+        assert "event: done" in rest and '"status":"cancelled"' in rest[rest.index("event: done") + 1]
+        assert serve.process.wait(60) == 0
+    with serving(environment | {"SYNAPSE_KEEP_SERVERS": "0"}) as serve:
+        record = serve.http.get(f"/api/query/{query_id}").json()
+        assert (record["status"], record["turns"][0]["role"]) == ("cancelled", "draft")
+        calls = serve.http.get("/api/activity?limit=9").json()["calls"]
+        assert [call["outcome"] for call in calls if call["asked"] == "synapse/two_stage"] == ["cancelled"]

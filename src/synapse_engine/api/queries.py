@@ -21,6 +21,7 @@ from synapse_engine.api.wire.queries import (
     PersonasAsk,
     QueryAsk,
     QueryDeleted,
+    QueryDetached,
     QueryEvents,
     QueryOptions,
     QueryPage,
@@ -28,7 +29,6 @@ from synapse_engine.api.wire.queries import (
     QueryRow,
 )
 from synapse_engine.gateway.activity import Call, Outcome, Stage
-from synapse_engine.gateway.asking import outcome_of
 from synapse_engine.gateway.dialect import Dialect
 from synapse_engine.gateway.encoded import Encoded
 from synapse_engine.gateway.heads import PRIORITIES
@@ -44,7 +44,8 @@ SHAPES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The record; with `stream` the steps, as GET /api/query/{query_id}/events tells them.",
         "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/QueryEvents"}}},
-    }
+    },
+    202: {"model": QueryDetached, "description": "With `detach`: it has begun."},
 }
 
 router = APIRouter(prefix="/api/query", tags=["queries"])
@@ -54,11 +55,17 @@ QueryId = Annotated[int, Path(ge=1, le=ID_MAX)]
 
 @router.post("", response_model=QueryRecord, responses=documented(400, 404, 409, 502, 503) | SHAPES)
 async def ask(services: Wired, request: Request, ask: QueryAsk) -> Response:
-    """Ask one or more models. A client that leaves ends it, and so does DELETE of its `id`."""
+    """Ask one or more models. A client that leaves ends it, unless it was asked with `detach`; and so does
+    POST /api/query/{query_id}/cancel.
+    """
     host = request.client.host if request.client else ""
     client = f"{host} {request.headers.get('user-agent', '')[:80]}".rstrip()
     priority = PRIORITIES.get(request.headers.get("x-synapse-priority", "").encode(), 1)
     prepared = await services.queries.prepare(query_of(ask, priority))
+    if ask.detach:
+        run, call = _begin(services, prepared, client)
+        run.detach(lambda: _finish(services, run, call))
+        return Encoded(QueryDetached(id=run.id).model_dump(), status_code=202)
     if ask.stream:
         return EventStream(until_end(_owned_events(services, prepared, client)))
     with _recorded(services, prepared, client) as (run, _):
@@ -104,6 +111,16 @@ async def follow_query(services: Wired, query_id: QueryId) -> EventStream:
     """
     steps = await services.queries.steps(query_id)
     return EventStream(until_end(_events(steps)))
+
+
+@router.post("/{query_id}/cancel", response_model=QueryRecord, responses=documented(404, 500))
+async def cancel_query(services: Wired, query_id: QueryId) -> Response:
+    """End a query that is under way, and answer its record. One that has ended stays as it is."""
+    if (run := services.queries.live.get(query_id)) is not None:
+        run.cancel()
+        await run.until_kept()
+        return Encoded(run.record)
+    return Encoded(await services.queries.record(query_id))
 
 
 @router.delete("/{query_id}", responses=documented(404, 500))
@@ -158,18 +175,25 @@ def _personas(asked: str | PersonasAsk) -> str | Personas:
 @contextmanager
 def _recorded(services: Services, prepared: Prepared, client: str) -> Iterator[tuple[Run, Call]]:
     """Under way, and among the requests in flight; on leaving it has ended, whoever wanted that."""
-    activity = services.gateway.activity
-    run = services.queries.begin(prepared, client)
-    call = activity.begin("/api/query", Dialect.OURS, client, run.cancel)
-    call.asked, call.status = f"synapse/{prepared.query.mode}", 200
-    call.seated, call.stage = time.monotonic(), Stage.ANSWERING
+    run, call = _begin(services, prepared, client)
     try:
         yield run, call
     finally:
-        has_left = not run.is_over
         run.cancel()
-        call.error = None if run.error is None else str(run.error)
-        activity.end(call, Outcome.CLIENT_LEFT if has_left else outcome_of(run.error))
+        _finish(services, run, call)
+
+
+def _begin(services: Services, prepared: Prepared, client: str) -> tuple[Run, Call]:
+    run = services.queries.begin(prepared, client)
+    call = services.gateway.activity.begin("/api/query", Dialect.OURS, client, run.cancel)
+    call.asked, call.status = f"synapse/{prepared.query.mode}", 200
+    call.seated, call.stage = time.monotonic(), Stage.ANSWERING
+    return run, call
+
+
+def _finish(services: Services, run: Run, call: Call) -> None:
+    call.error = None if run.error is None else str(run.error)
+    services.gateway.activity.end(call, run.outcome if run.is_over else Outcome.CLIENT_LEFT)
 
 
 async def _until_ended(run: Run, request: Request) -> None:

@@ -131,7 +131,7 @@ class Exchange:
 
     def cancel(self) -> None:
         """End it for somebody else than its client, who is told so, or sees its answer cut."""
-        self._fail(RequestCancelled(), Outcome.CANCELLED)
+        self.fail(RequestCancelled(), Outcome.CANCELLED)
 
     # Of the upstream connection: the answer.
 
@@ -194,7 +194,7 @@ class Exchange:
             self._has_retried = True
             self._task = asyncio.create_task(self._send_on_new(self._seat), name="ask again")
         else:
-            self._fail(error, Outcome.SERVER_LOST)
+            self.fail(error, Outcome.SERVER_LOST)
 
     def has_read(self) -> None:
         self._write()
@@ -209,7 +209,7 @@ class Exchange:
 
     def refuse(self, error: SynapseError) -> None:
         """Answer with an error of ours."""
-        self._fail(error, Outcome.REFUSED)
+        self.fail(error, Outcome.REFUSED)
 
     def _go_on(self) -> None:
         """Find whom it is for, and a seat there: at once, or in a task that waits."""
@@ -304,7 +304,7 @@ class Exchange:
                 await asyncio.sleep(pause_seconds)
                 seat = self._seat = await self._gateway.lines.seat(self._target, self._asker())
         except UpstreamFailed as error:
-            self._fail(error, Outcome.SERVER_LOST)
+            self.fail(error, Outcome.SERVER_LOST)
         except SynapseError as error:
             self.refuse(error)
         else:
@@ -335,7 +335,7 @@ class Exchange:
             self._add(line)
             self._write()
 
-    def _fail(self, error: SynapseError, outcome: Outcome) -> None:
+    def fail(self, error: SynapseError, outcome: Outcome) -> None:
         """Say so in the dialect's shape: as the answer, or as the last event of a stream that is then cut."""
         if self.response_complete:
             return

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from synapse_engine.errors import CallCancelled, QueryNotFound, StoreFailed, SynapseError
+from synapse_engine.errors import Booting, CallCancelled, QueryNotFound, StoreFailed, SynapseError
+from synapse_engine.gateway.activity import Outcome
 from synapse_engine.gateway.asker import GatewayAsker
 from synapse_engine.gateway.candidates import Candidates
 from synapse_engine.gateway.gateway import Gateway
@@ -26,6 +27,13 @@ from synapse_engine.store import Store
 
 # How many steps the reader on whose behalf it runs may be behind, before it is waited for.
 BEHIND_MAX = 1_000
+# How many detached queries stay readable after their end where none are kept.
+ENDED_MAX = 8
+OUTCOMES: Mapping[Status, Outcome] = {
+    "done": Outcome.OK,
+    "failed": Outcome.ERROR,
+    "cancelled": Outcome.CANCELLED,
+}
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +72,7 @@ class Run:
     def __init__(self, query_id: int, query: Query, plan: Plan, floor: Floor, keeper: Keeper) -> None:
         self.id = query_id
         self.error: SynapseError | None = None
+        self.is_detached = False
         self._plan = plan
         self._floor = floor
         self._keeper = keeper
@@ -88,6 +97,11 @@ class Run:
     def cancel(self) -> None:
         """End it: its models are asked no more, and it is told as cancelled. Harmless once it has ended."""
         self._task.cancel()
+
+    def detach(self, on_end: Callable[[], None]) -> None:
+        """Nobody owns it any more: it is played on, whoever reads it. on_end is called once it has ended."""
+        self.is_detached = True
+        self._task.add_done_callback(lambda _: on_end())
 
     async def follow(self, *, is_owner: bool = False) -> AsyncGenerator[Step]:
         """All its steps, from the first to the last. It is played no faster than its owner reads."""
@@ -115,6 +129,11 @@ class Run:
     def is_over(self) -> bool:
         return self.record.status != "running"
 
+    @property
+    def outcome(self) -> Outcome:
+        """How it has ended, as a request."""
+        return OUTCOMES[self.record.status]
+
     async def until_kept(self) -> None:
         await asyncio.wait({self._task})
         await self._keeper.flush()
@@ -138,7 +157,7 @@ class Run:
         self._tell(done)
 
     async def _until_read(self) -> None:
-        while len(self._steps) - self._taken > BEHIND_MAX:
+        while not self.is_detached and len(self._steps) - self._taken > BEHIND_MAX:
             self._room.clear()
             await self._room.wait()
 
@@ -182,9 +201,13 @@ class Queries:
         self._candidates = candidates
         self._next_id = first_id
         self._ending: set[asyncio.Task[None]] = set()
+        self._ended: dict[int, Run] = {}
+        self._is_closed = False
 
     async def prepare(self, query: Query) -> Prepared:
-        """Who plays. Raises NobodyToAsk, ModelNotFound, AmbiguousModelName, BadRequest."""
+        """Who plays. Raises NobodyToAsk, ModelNotFound, AmbiguousModelName, BadRequest, Booting."""
+        if self._is_closed:
+            raise Booting
         question = Question(query.text, query.history)
         named = await self._candidates.named(query.models) if query.models else []
         pool = [] if named else await self._candidates.pool()
@@ -217,7 +240,7 @@ class Queries:
 
     async def record(self, query_id: int) -> Record:
         """As far as it has come. Raises QueryNotFound, StoreFailed."""
-        if (run := self.live.get(query_id)) is not None:
+        if (run := self._here(query_id)) is not None:
             return run.record
         await self.keeper.flush()
         found = await self.keeper.store.run(lambda connection: load(connection, query_id))
@@ -230,7 +253,7 @@ class Queries:
 
         Raises QueryNotFound, StoreFailed.
         """
-        if (run := self.live.get(query_id)) is not None:
+        if (run := self._here(query_id)) is not None:
             return run.follow()
         await self.keeper.flush()
         kept = await self.keeper.store.run(lambda connection: steps_of(connection, query_id))
@@ -240,11 +263,14 @@ class Queries:
 
     async def delete(self, query_id: int) -> None:
         """Raises QueryNotFound, StoreFailed."""
-        if not await self.keeper.store.run(lambda connection: delete(connection, query_id)):
+        if self._ended.pop(query_id, None) is None and not await self.keeper.store.run(
+            lambda connection: delete(connection, query_id)
+        ):
             raise QueryNotFound(query_id)
 
     async def close(self) -> None:
-        """End all, and keep what they have come to."""
+        """End all, keep what they have come to, and refuse new ones."""
+        self._is_closed = True
         for run in self.live.values():
             run.cancel()
         while self._ending:
@@ -252,7 +278,15 @@ class Queries:
 
     async def _forget(self, run: Run) -> None:
         await run.until_kept()
+        if run.is_detached and self.keeper.kept == 0:
+            # Whoever asked may come for the answer a moment after it is there.
+            self._ended[run.id] = run
+            for oldest in list(self._ended)[:-ENDED_MAX]:
+                del self._ended[oldest]
         del self.live[run.id]
+
+    def _here(self, query_id: int) -> Run | None:
+        return self.live.get(query_id) or self._ended.get(query_id)
 
 
 async def first_query_id(store: Store) -> int:

@@ -194,6 +194,7 @@ async def test_refusals(plane: ControlPlane) -> None:
     nobody = await chat(plane)
     assert (nobody.status_code, nobody.json()["error"]["code"]) == (503, "nobody_to_ask")
     assert nobody.headers["retry-after"] == "1"
+    assert (await last_calls(plane, 1))[0]["outcome"] == "refused"
     await enabled(plane)
     tools = await chat(plane, tools=[{"type": "function"}])
     assert (tools.status_code, tools.json()["error"]["code"]) == (400, "bad_request")
@@ -225,6 +226,8 @@ async def test_nobody_answers(plane: ControlPlane) -> None:
                 pieces.append(piece)
     last = [block for block in "".join(pieces).split("\n\n") if block.startswith("data: ")][-1]
     assert json.loads(last[6:])["error"]["code"] == "no_answer"
+    calls = [call for call in await last_calls(plane, 6) if call["asked"] == "synapse/simple"]
+    assert [(call["outcome"], "too long" in call["error"]) for call in calls] == [("error", True)] * 3
 
 
 @pytest.mark.parametrize("is_stream", [True, False])
@@ -271,6 +274,8 @@ async def test_cancelled_by_somebody_else(plane: ControlPlane) -> None:
     assert (await plane.http.delete("/api/query/1")).json()["message"] == "Query cancelled"
     response = await asking
     assert (response.status_code, response.json()["error"]["code"]) == (409, "cancelled")
+    outcomes = {call["asked"]: call["outcome"] for call in await last_calls(plane, 2)}
+    assert outcomes["synapse/simple"] == "cancelled"
 
 
 async def test_they_are_listed_where_a_model_could_play(plane: ControlPlane) -> None:

@@ -223,7 +223,8 @@ export interface paths {
         put?: never;
         /**
          * Ask
-         * @description Ask one or more models. A client that leaves ends it, and so does DELETE of its `id`.
+         * @description Ask one or more models. A client that leaves ends it, unless it was asked with `detach`; and so does
+         *     POST /api/query/{query_id}/cancel.
          */
         post: operations["ask_api_query_post"];
         delete?: never;
@@ -271,6 +272,26 @@ export interface paths {
         get: operations["follow_query_api_query__query_id__events_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/query/{query_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Query
+         * @description End a query that is under way, and answer its record. One that has ended stays as it is.
+         */
+        post: operations["cancel_query_api_query__query_id__cancel_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3600,6 +3621,12 @@ export interface components {
              * @default false
              */
             stream: boolean;
+            /**
+             * Detach
+             * @description whether its id is answered at once, with 202, and it goes on whoever leaves; GET /api/query/{query_id}/events follows it; not together with stream
+             * @default false
+             */
+            detach: boolean;
         };
         /** QueryDeleted */
         QueryDeleted: {
@@ -3609,6 +3636,14 @@ export interface components {
              * @example Query cancelled
              */
             message: string;
+            /** Id */
+            id: number;
+        };
+        /**
+         * QueryDetached
+         * @description A query that has begun, and goes on by itself.
+         */
+        QueryDetached: {
             /** Id */
             id: number;
         };
@@ -5471,6 +5506,15 @@ export interface operations {
                     "text/event-stream": components["schemas"]["QueryEvents"];
                 };
             };
+            /** @description With `detach`: it has begun. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryDetached"];
+                };
+            };
             /** @description Bad Request */
             400: {
                 headers: {
@@ -5697,6 +5741,73 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["QueryEvents"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_query_api_query__query_id__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                query_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryRecord"];
                 };
             };
             /** @description Unauthorized */

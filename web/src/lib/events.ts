@@ -23,17 +23,13 @@ export function listen(onEvent: (event: LiveEvent) => void, signal: AbortSignal)
   return follow("/api/events", (told) => onEvent(told as LiveEvent), signal);
 }
 
-/**
- * Hears a stream of events; with `asked` it is the answer to a POST. Not EventSource, which cannot send the
- * key. Throws ApiError and Unreachable.
- */
+/** Hears a stream of events. Not EventSource, which cannot send the key. Throws ApiError and Unreachable. */
 export async function follow(
   path: string,
   onEvent: (told: Told) => void,
   signal: AbortSignal,
-  asked?: unknown,
 ): Promise<void> {
-  const reader = (await stream(path, signal, asked)).pipeThrough(new TextDecoderStream()).getReader();
+  const reader = (await stream(path, signal)).pipeThrough(new TextDecoderStream()).getReader();
   const leave = () => void reader.cancel().catch(() => undefined);
   signal.addEventListener("abort", leave, { once: true });
   let silence = setTimeout(leave, SILENCE_MS);

@@ -56,18 +56,12 @@ export async function request<T>(path: string, { method = "GET", body, signal }:
   throw await apiErrorOf(response);
 }
 
-/** A body that comes as it comes; with `asked` by POST. Throws ApiError for refusals, Unreachable when nobody answers. */
-export async function stream(
-  path: string,
-  signal: AbortSignal,
-  asked?: unknown,
-): Promise<ReadableStream<BufferSource>> {
+/** A body that comes as it comes. Throws ApiError for refusals, Unreachable when nobody answers. */
+export async function stream(path: string, signal: AbortSignal): Promise<ReadableStream<BufferSource>> {
   const key = apiKey();
   const headers: Record<string, string> = { Accept: "text/event-stream" };
   if (key) headers.Authorization = `Bearer ${key}`;
-  if (asked !== undefined) headers["Content-Type"] = "application/json";
-  const post = asked === undefined ? {} : { method: "POST", body: JSON.stringify(asked) };
-  const response = await answerOf(path, { ...post, headers, signal });
+  const response = await answerOf(path, { headers, signal });
   if (response.ok && response.body !== null) return response.body as ReadableStream<BufferSource>;
   if (response.status === 401 && key === apiKey()) keyWanted.set(key ? "refused" : "absent");
   throw await apiErrorOf(response);

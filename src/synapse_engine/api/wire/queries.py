@@ -109,9 +109,16 @@ class QueryAsk(Ask):
     options: QueryOptions = QueryOptions.model_construct()
     history: list[MessageAsk] = Field(default_factory=list, max_length=1000, description="said before")
     stream: bool = Field(False, description="whether the steps are told as they happen, as events")
+    detach: bool = Field(
+        False,
+        description="whether its id is answered at once, with 202, and it goes on whoever leaves; "
+        "GET /api/query/{query_id}/events follows it; not together with stream",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.detach and self.stream:
+            raise ValueError("detach: what is detached is followed by its events; leave stream out")
         for name, mode in OF_ONE_MODE.items():
             if getattr(self.options, name) is not None and self.mode != mode:
                 raise ValueError(f"options.{name} is for the mode {mode}, and this is {self.mode}")
@@ -121,6 +128,12 @@ class QueryAsk(Ask):
                 'one\'s own are {"pro": {"name", "manner"}, "con": {...}}'
             )
         return self
+
+
+class QueryDetached(BaseModel):
+    """A query that has begun, and goes on by itself."""
+
+    id: int
 
 
 class QueryEvents(BaseModel):

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import Protocol
 
 from synapse_engine.errors import SynapseError
+from synapse_engine.gateway.activity import Outcome
 from synapse_engine.gateway.as_models.asked import ModeAsked
 from synapse_engine.gateway.as_models.told import AnthropicTeller, OpenAITeller, Teller
 from synapse_engine.gateway.as_models.voice import Voice
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 class Waiting(Answering, Protocol):
     """Who is told the answer, or why there is none."""
 
-    def refuse(self, error: SynapseError) -> None: ...
+    def fail(self, error: SynapseError, outcome: Outcome) -> None: ...
 
 
 class ModeAnswer:
@@ -73,16 +74,18 @@ class ModeAnswer:
                 await (self._stream(run) if self._asked.is_stream else self._whole(run))
             finally:
                 run.cancel()
+            if run.error is not None:
+                self._fail(run.error, run.outcome)
         except SynapseError as error:
-            self._refuse(error)
+            self._fail(error, Outcome.REFUSED)
         except Exception as error:
             log.exception("%s broke", self._asked.name)
-            self._refuse(SynapseError("Internal error", f"{type(error).__name__}: {error}"))
+            self._fail(SynapseError("Internal error", f"{type(error).__name__}: {error}"), Outcome.ERROR)
 
     async def _whole(self, run: Run) -> None:
         await run.ended()
         if run.error is not None:
-            raise run.error
+            return
         data = self._teller(run).whole(run.record)
         if self._waiting is not None:
             self._waiting.answer_begins(_head(JSON_HEADERS), len(data))
@@ -105,7 +108,7 @@ class ModeAnswer:
                 self._tell(b"".join(told))
                 await self._may_tell.wait()
         if run.error is not None:
-            raise run.error
+            return
         self._tell(teller.end(run.record))
         self._end()
 
@@ -124,10 +127,10 @@ class ModeAnswer:
         if waiting is not None:
             waiting.answer_ends()
 
-    def _refuse(self, error: SynapseError) -> None:
+    def _fail(self, error: SynapseError, outcome: Outcome) -> None:
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
-            waiting.refuse(error)
+            waiting.fail(error, outcome)
 
     def _teller(self, run: Run) -> Teller:
         if self._dialect is Dialect.ANTHROPIC:

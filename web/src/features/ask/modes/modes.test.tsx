@@ -14,10 +14,10 @@ import type { Step } from "./record";
 import { recordStore } from "./records";
 import { begun, done, framed, recordOf, said, text, turn } from "./testing";
 
-/** One stream of steps, and the hand on it. */
+/** One query that is followed, and the hand on its steps. */
 interface Playing {
+  id: number;
   ask: QueryAsk;
-  hasLeft: () => boolean;
   send: (...steps: Step[]) => void;
   end: (...steps: Step[]) => void;
 }
@@ -39,7 +39,11 @@ beforeEach(() => {
     aModel({ model_id: "smol", display_name: "Smol 135M", status: "running", enabled: true }),
     aModel({ model_id: "large", display_name: "Large 70B", tier: "powerful", enabled: true }),
   ]);
-  plane.on("POST /api/query", ({ body }) => stream(body as QueryAsk));
+  plane.on("POST /api/query", ({ body }) => {
+    const id = newId();
+    plane.on(`GET /api/query/${id}/events`, () => stream(id, body as QueryAsk));
+    return json({ id }, 202);
+  });
 });
 
 afterEach(() => {
@@ -52,8 +56,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-function stream(ask: QueryAsk = {} as QueryAsk): Response {
-  let left = false;
+function stream(id: number, ask = {} as QueryAsk): Response {
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => {
       const send = (...steps: Step[]) =>
@@ -62,10 +65,7 @@ function stream(ask: QueryAsk = {} as QueryAsk): Response {
         send(...steps);
         controller.close();
       };
-      playing.push({ ask, hasLeft: () => left, send, end });
-    },
-    cancel: () => {
-      left = true;
+      playing.push({ id, ask, send, end });
     },
   });
   return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
@@ -132,15 +132,15 @@ const SYNTHESIS = [
 
 it("shows a council as it happens, and keeps its answer in the conversation", async () => {
   const user = open();
-  const { ask: asked, send, end } = await ask(user, "Council");
+  const { id, ask: asked, send, end } = await ask(user, "Council");
   expect(asked).toEqual({
     query: "Why?",
     mode: "council",
     options: {},
     history: [],
-    stream: true,
+    stream: false,
+    detach: true,
   });
-  const id = newId();
   send(begun({ id }), ...COUNCIL, text(1, "Because"));
   await phase("Round 1: members answer");
   const first = await part("A, Smol 135M");
@@ -174,8 +174,8 @@ it("shows on a narrow screen one member at a time", async () => {
     removeEventListener: () => undefined,
   }));
   const user = open();
-  const { send } = await ask(user, "Council");
-  send(begun({ id: newId() }), ...COUNCIL, text(1, "first"), text(2, "second"));
+  const { id, send } = await ask(user, "Council");
+  send(begun({ id }), ...COUNCIL, text(1, "first"), text(2, "second"));
   await screen.findByText("first");
   expect(screen.queryByText("second")).toBeNull();
   await user.click(screen.getByRole("tab", { name: "B …" }));
@@ -184,11 +184,15 @@ it("shows on a narrow screen one member at a time", async () => {
 
 it("stops with Escape, and keeps what has come", async () => {
   const user = open();
-  const { send, hasLeft } = await ask(user, "Two-stage");
-  send(begun({ id: newId(), mode: "two_stage" }), turn(1, { role: "draft" }), text(1, "so far"));
+  const { id, send, end } = await ask(user, "Two-stage");
+  plane.on(`POST /api/query/${id}/cancel`, () =>
+    json(recordOf(begun({ id }), done({ status: "cancelled" }))),
+  );
+  send(begun({ id, mode: "two_stage" }), turn(1, { role: "draft" }), text(1, "so far"));
   await screen.findByText("so far");
   await user.keyboard("{Escape}");
-  await waitFor(() => expect(hasLeft()).toBe(true));
+  await waitFor(() => expect(plane.asked(`POST /api/query/${id}/cancel`)).toHaveLength(1));
+  end(done({ status: "cancelled" }));
   await screen.findByText("Stopped.");
   expect(screen.getByText("so far")).toBeTruthy();
   expect(screen.getByText("Cut off here.")).toBeTruthy();
@@ -198,9 +202,9 @@ it("stops with Escape, and keeps what has come", async () => {
 
 it("says what went otherwise, where it did, and who took over", async () => {
   const user = open();
-  const { end } = await ask(user, "Compare");
+  const { id, end } = await ask(user, "Compare");
   end(
-    begun({ id: newId(), mode: "benchmark" }),
+    begun({ id, mode: "benchmark" }),
     { event: "note", data: { text: "third is left out: it is held.", turn: null, member: null } },
     turn(1, { member: "smol" }),
     said(1, "half", { error: "Its server has ended", figures: null }),
@@ -221,10 +225,10 @@ it("says what went otherwise, where it did, and who took over", async () => {
 
 it("explains what auto chose", async () => {
   const user = open();
-  const { end } = await ask(user, "Auto");
+  const { id, end } = await ask(user, "Auto");
   const why = "The question weighs 0.4: below 3 a FAST model answers at once.";
   end(
-    begun({ id: newId(), mode: "auto" }),
+    begun({ id, mode: "auto" }),
     {
       event: "choice",
       data: { mode: "simple", tier: "fast", score: 0.4, parts: [{ points: 0.4, reason: "24 words" }], why },
@@ -258,7 +262,7 @@ it("debates with personas of one's own, which must be whole", async () => {
   await user.type(screen.getByRole("spinbutton", { name: "Turns of both together, at most" }), "99");
   await user.click(screen.getByRole("checkbox", { name: "A moderator between the rounds" }));
   await user.click(screen.getByRole("button", { name: "ASK" }));
-  const { ask: asked, end } = await played(1);
+  const { id, ask: asked, end } = await played(1);
   expect(asked.options).toEqual({
     personas: {
       pro: { name: "Cat", manner: "You are a Cat." },
@@ -268,7 +272,7 @@ it("debates with personas of one's own, which must be whole", async () => {
     moderator: true,
   });
   end(
-    begun({ id: newId(), mode: "debate" }),
+    begun({ id, mode: "debate" }),
     {
       event: "cast",
       data: {
@@ -319,7 +323,7 @@ it("goes on with what was said, system prompt and sampling that modes take", asy
   expect(first.ask.options).toEqual({ temperature: 0, system_prompt: "Be brief." });
   const answer: Step = { event: "answer", data: { text: "Yes.", turn: 1, model: "smol" } };
   first.end(
-    begun({ id: newId(), mode: "auto" }),
+    begun({ id: first.id, mode: "auto" }),
     turn(1, { is_answer: true }),
     said(1, "Yes."),
     answer,
@@ -339,7 +343,7 @@ it("asks again by another mode, and by a model as in any chat", async () => {
   const user = open();
   const first = await ask(user, "Auto");
   first.end(
-    begun({ id: newId() }),
+    begun({ id: first.id }),
     done({ status: "failed", problem: { error: "Nobody answered", detail: "why" } }),
   );
   expect((await screen.findByRole("alert")).textContent).toContain("Nobody answered");
@@ -347,7 +351,7 @@ it("asks again by another mode, and by a model as in any chat", async () => {
   await user.selectOptions(await again(), "Debate mode");
   const second = await played(2);
   expect(second.ask).toMatchObject({ mode: "debate", query: "Why?", history: [] });
-  second.end(begun({ id: newId(), mode: "debate" }), done({ status: "failed" }));
+  second.end(begun({ id: second.id, mode: "debate" }), done({ status: "failed" }));
   await user.selectOptions(await again(), "Smol 135M");
   await screen.findByText("Held");
   expect(chat).toHaveBeenCalledOnce();
@@ -366,20 +370,58 @@ it("says why nobody could be asked", async () => {
 });
 
 it("says so where nothing more is heard of it, by the record if there is one", async () => {
-  const id = newId();
+  const user = open();
+  const { id, send, end } = await ask(user, "Council");
   plane.on(`GET /api/query/${id}`, () =>
     json(
       recordOf(begun({ id }), turn(1), said(1, "first"), done({ status: "interrupted", total_seconds: 3 })),
     ),
   );
-  const user = open();
-  const { send, end } = await ask(user, "Council");
   send(begun({ id }), turn(1), text(1, "fir"));
   await screen.findByText("fir");
   end();
   const alert = await screen.findByRole("alert");
   expect(alert.textContent).toContain("The control plane ended before the answer did");
   await screen.findByText("first");
+});
+
+it("goes on over a connection that breaks", async () => {
+  const user = open();
+  const { id, send, end } = await ask(user, "Council");
+  plane.on(`GET /api/query/${id}`, () => json(recordOf(begun({ id }), ...COUNCIL)));
+  send(begun({ id }), ...COUNCIL, text(1, "Beca"));
+  await screen.findByText("Beca");
+  end();
+  const again = await waitFor(
+    () => {
+      if (!playing[1]) throw new Error("it is not followed again");
+      return playing[1];
+    },
+    { timeout: 5000 },
+  );
+  expect(plane.asked("POST /api/query")).toHaveLength(1);
+  again.end(begun({ id }), ...COUNCIL, ...REVIEWS, ...SYNTHESIS, done());
+  await phase("Answered");
+  expect(shelf.get()[0]?.turns[0]?.answers[0]?.text).toBe("Because of both.");
+});
+
+it("stops what is stopped before it has a number", async () => {
+  let begin: (response: Response) => void = () => undefined;
+  plane.on("POST /api/query", () => new Promise<Response>((resolve) => (begin = resolve)));
+  const id = newId();
+  plane.on(`GET /api/query/${id}/events`, () => stream(id));
+  plane.on(`POST /api/query/${id}/cancel`, () =>
+    json(recordOf(begun({ id }), done({ status: "cancelled" }))),
+  );
+  const user = open();
+  await screen.findAllByRole("option", { name: "Smol 135M" });
+  await user.click(screen.getByRole("radio", { name: "Council" }));
+  await user.type(screen.getByRole("textbox", { name: "Question" }), "Why?{Enter}");
+  await user.click(await screen.findByRole("button", { name: "STOP" }));
+  begin(json({ id }, 202));
+  await waitFor(() => expect(plane.asked(`POST /api/query/${id}/cancel`)).toHaveLength(1));
+  (await played(1)).end(begun({ id }), done({ status: "cancelled" }));
+  await screen.findByText("Stopped.");
 });
 
 /** A conversation whose question to a council was asked before the page was loaded. */
@@ -394,15 +436,17 @@ function askedBefore(queryId: number): void {
 it("follows after a reload what is still under way, and can end it", async () => {
   const id = newId();
   plane.on(`GET /api/query/${id}`, () => json(recordOf(begun({ id }), ...COUNCIL)));
-  plane.on(`GET /api/query/${id}/events`, () => stream());
-  plane.on(`DELETE /api/query/${id}`, () => json({ message: "Query cancelled", id }));
+  plane.on(`GET /api/query/${id}/events`, () => stream(id));
+  plane.on(`POST /api/query/${id}/cancel`, () =>
+    json(recordOf(begun({ id }), done({ status: "cancelled" }))),
+  );
   askedBefore(id);
   const user = open();
   const { send, end } = await played(1);
   send(begun({ id }), ...COUNCIL, text(1, "Because"));
   await screen.findByText("Because");
   await user.click(await screen.findByRole("button", { name: "STOP" }));
-  await waitFor(() => expect(plane.asked(`DELETE /api/query/${id}`)).toHaveLength(1));
+  await waitFor(() => expect(plane.asked(`POST /api/query/${id}/cancel`)).toHaveLength(1));
   end(said(1, "Because", { error: "Cancelled" }), done({ status: "cancelled" }));
   await screen.findByText("Stopped.");
   await screen.findByRole("button", { name: "ASK" });

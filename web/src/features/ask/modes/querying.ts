@@ -1,5 +1,6 @@
 import type { QueryAsk, QueryRecord } from "../../../lib/api";
-import { Unreachable } from "../../../lib/http";
+import { ApiError, Unreachable } from "../../../lib/http";
+import { say } from "../../../lib/toasts";
 import { explain } from "../asking";
 import {
   type Conversation,
@@ -14,9 +15,11 @@ import { change, findConversation } from "../shelf";
 import { begin } from "../under-way";
 import { askedAs, type Plan } from "./kinds";
 import { outcomeOf } from "./outcome";
-import { brokenOff, cancelled } from "./record";
+import { brokenOff } from "./record";
 import { changes, recordStore } from "./records";
-import { play, watch, wire } from "./wire";
+import { watch, wire } from "./wire";
+
+const AGAIN_MS = 1000;
 
 /** Puts a question to a mode. */
 export function sendQuery(conversationId: string, plan: Plan, question: string): void {
@@ -66,7 +69,7 @@ async function look(id: number): Promise<QueryRecord> {
 
 const attended = new Map<number, Promise<QueryRecord | null>>();
 
-/** Follows a query to its end, if it is under way. Who stops it ends it for whoever began it too. */
+/** Follows a query to its end, if it has not ended. Who stops it ends it for whoever began it too. */
 function attend(id: number, name: string): Promise<QueryRecord | null> {
   const found = attended.get(id) ?? followToEnd(id, name).finally(() => attended.delete(id));
   attended.set(id, found);
@@ -75,13 +78,11 @@ function attend(id: number, name: string): Promise<QueryRecord | null> {
 
 async function followToEnd(id: number, name: string): Promise<QueryRecord | null> {
   const store = recordStore(id);
-  if (store.get()?.status !== "running") return store.get();
+  if (hasEnded(store.get())) return store.get();
   const leaving = new AbortController();
-  const end = begin(name, () => void wire.remove(id).catch(() => leaving.abort()));
+  const end = begin(name, () => void cancel(id).catch(() => leaving.abort()));
   try {
-    await watch(id, store.set, leaving.signal);
-  } catch {
-    // What is known of it stays, and is marked as broken off below.
+    await watchOn(id, leaving.signal);
   } finally {
     end();
     changes.set((count) => count + 1);
@@ -90,50 +91,52 @@ async function followToEnd(id: number, name: string): Promise<QueryRecord | null
   return store.get();
 }
 
+/** Also over a connection that breaks: it goes on meanwhile, and the control plane knows how it has ended. */
+async function watchOn(id: number, signal: AbortSignal): Promise<void> {
+  const store = recordStore(id);
+  for (;;) {
+    await watch(id, store.set, signal).catch(() => null);
+    if (hasEnded(store.get()) || signal.aborted) return;
+    const failure = await look(id).catch((why: unknown) => why);
+    if (hasEnded(store.get()) || (failure instanceof ApiError && failure.status < 500)) return;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  }
+}
+
+const hasEnded = (record: QueryRecord | null) => record !== null && record.status !== "running";
+
+async function cancel(id: number): Promise<void> {
+  try {
+    await wire.cancel(id);
+  } catch (failure) {
+    say(`It could not be stopped. ${(failure as Error).message}`, { tone: "bad", name: "stop" });
+    throw failure;
+  }
+}
+
 async function playTurn(conversationId: string, turnId: string): Promise<void> {
   const asked = findConversation(conversationId);
   const turn = asked?.turns.find(({ id }) => id === turnId);
   if (!asked || !turn?.plan) return;
-  const controller = new AbortController();
-  const end = begin(conversationId, () => controller.abort());
-  const hold = holdPage();
-  let id: number | null = null;
-  const tell = (record: QueryRecord) => {
-    recordStore(record.id).set(record);
-    if (id !== null) return;
-    id = record.id;
-    change(conversationId, (now) => withPlan(now, turnId, { ...(turn.plan as Plan), queryId: record.id }));
-    changes.set((count) => count + 1);
-  };
+  const plan = turn.plan;
+  let isStopped = false;
+  const end = begin(conversationId, () => {
+    isStopped = true;
+  });
   try {
-    const record = await play(askOf(asked, turn), tell, controller.signal);
-    if (!record || record.status === "running") throw new Unreachable();
+    const { id } = await wire.ask(askOf(asked, turn)).finally(end);
+    change(conversationId, (now) => withPlan(now, turnId, { ...plan, queryId: id }));
+    changes.set((count) => count + 1);
+    const following = attend(id, conversationId);
+    if (isStopped) void cancel(id).catch(() => null);
+    const record = await following;
+    if (!record) throw new Unreachable();
     settle(conversationId, turnId, record);
   } catch (failure) {
-    await settleFailure(conversationId, turnId, id, failure);
-  } finally {
-    end();
-    hold();
-    changes.set((count) => count + 1);
+    const failed = { state: "failed" as const, failure: explain(failure, "the one that is named") };
+    const ended = isStopped ? { state: "stopped" as const } : failed;
+    change(conversationId, (now) => withAnswer(now, turnId, 0, (answer) => ({ ...answer, ...ended })));
   }
-}
-
-async function settleFailure(
-  conversationId: string,
-  turnId: string,
-  id: number | null,
-  failure: unknown,
-): Promise<void> {
-  const isStop = failure instanceof DOMException && failure.name === "AbortError";
-  if (id !== null) {
-    recordStore(id).set((record) => record && (isStop ? cancelled(record) : record));
-    // Where the connection broke, the control plane knows how it ended.
-    if (!isStop) await look(id).catch(() => null);
-    return settle(conversationId, turnId, await attend(id, conversationId));
-  }
-  const failed = { state: "failed" as const, failure: explain(failure, "the one that is named") };
-  const ended = isStop ? { state: "stopped" as const } : failed;
-  change(conversationId, (now) => withAnswer(now, turnId, 0, (answer) => ({ ...answer, ...ended })));
 }
 
 function settle(conversationId: string, turnId: string, record: QueryRecord | null): void {
@@ -166,7 +169,8 @@ export function askOf(conversation: Conversation, { id, question, plan }: Turn):
       .slice(0, -1)
       .filter(({ role }) => role !== "system")
       .map(({ role, content }) => ({ role, content: wordsOf(content) })),
-    stream: true,
+    stream: false,
+    detach: true,
   };
 }
 
@@ -174,11 +178,4 @@ export function askOf(conversation: Conversation, { id, question, plan }: Turn):
 function wordsOf(content: ReturnType<typeof messagesFor>[number]["content"]): string {
   if (typeof content === "string") return content;
   return content.map((part) => (part.type === "text" ? part.text : "[a picture]")).join("\n");
-}
-
-/** Has the browser ask before the page is left: leaving ends the answer. What is returned lets it go. */
-function holdPage(): () => void {
-  const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-  addEventListener("beforeunload", ask);
-  return () => removeEventListener("beforeunload", ask);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { brokenOff, cancelled, recordAfter, type Step } from "./record";
+import { brokenOff, recordAfter, type Step } from "./record";
 import { begun, done, recordOf, said, text, turn } from "./testing";
 
 const NOTE: Step = { event: "note", data: { text: "It was replaced", turn: 1, member: "A" } };
@@ -82,9 +82,8 @@ describe("a record", () => {
 
   it("that is left is so only while it is under way", () => {
     const open = recordOf(begun());
-    expect(cancelled(open).status).toBe("cancelled");
     expect(brokenOff(open).status).toBe("interrupted");
     const ended = recordOf(begun(), done());
-    expect(cancelled(ended)).toBe(ended);
+    expect(brokenOff(ended)).toBe(ended);
   });
 });

@@ -42,15 +42,9 @@ export function recordAfter(record: QueryRecord | null, { event, data }: Step): 
   }
 }
 
-/** As it is left where it was ended and its end not waited for. */
-export const cancelled = (record: QueryRecord): QueryRecord => leftAs(record, "cancelled");
-
 /** As it is left where nothing more is heard of it. */
-export const brokenOff = (record: QueryRecord): QueryRecord => leftAs(record, "interrupted");
-
-function leftAs(record: QueryRecord, status: QueryRecord["status"]): QueryRecord {
-  return record.status === "running" ? { ...record, status } : record;
-}
+export const brokenOff = (record: QueryRecord): QueryRecord =>
+  record.status === "running" ? { ...record, status: "interrupted" } : record;
 
 function begun(data: QueryEvents["begun"]): QueryRecord {
   return {

@@ -18,37 +18,23 @@ export const wire = {
     if (before !== null) query.set("before", String(before));
     return request<Page>(`/api/query?${query}`, { signal });
   },
-  /** Ends one that is under way; deletes the record of one that has ended. */
+  /** Begins one, which goes on whoever leaves. */
+  ask: (body: QueryAsk) => request<Schemas["QueryDetached"]>("/api/query", { method: "POST", body }),
+  /** Ends one that is under way; its record stays. */
+  cancel: (id: number) => request<QueryRecord>(`/api/query/${id}/cancel`, { method: "POST" }),
+  /** Deletes the record of one that has ended. */
   remove: (id: number) => request<Schemas["QueryDeleted"]>(`/api/query/${id}`, { method: "DELETE" }),
 };
 
 /**
- * Asks, and tells the record as it grows, until its end; leaving ends it at the control plane too.
- * Throws ApiError, Unreachable, AbortError.
+ * Tells a query's record as it grows, from its beginning until its end or the signal. Throws ApiError,
+ * Unreachable, AbortError.
  */
-export function play(
-  ask: QueryAsk,
-  tell: (record: QueryRecord) => void,
-  signal: AbortSignal,
-): Promise<QueryRecord | null> {
-  return grow("/api/query", tell, signal, ask);
-}
-
-/** Tells the record of one under way as it grows, from its beginning to its end. Throws as `play` does. */
-export function watch(
+export async function watch(
   id: number,
   tell: (record: QueryRecord) => void,
   signal: AbortSignal,
-): Promise<QueryRecord | null> {
-  return grow(`/api/query/${id}/events`, tell, signal);
-}
-
-async function grow(
-  path: string,
-  tell: (record: QueryRecord) => void,
-  signal: AbortSignal,
-  ask?: QueryAsk,
-): Promise<QueryRecord | null> {
+): Promise<void> {
   let record: QueryRecord | null = null;
   let isTold = true;
   const tellOnce = () => {
@@ -56,7 +42,7 @@ async function grow(
     if (record) tell(record);
   };
   await follow(
-    path,
+    `/api/query/${id}/events`,
     (told) => {
       record = recordAfter(record, told as Step);
       // What comes at once is shown at once.
@@ -64,8 +50,5 @@ async function grow(
       isTold = false;
     },
     signal,
-    ask,
   );
-  signal.throwIfAborted();
-  return record;
 }
