@@ -130,7 +130,8 @@ def by_palette(page: Page, action: str) -> None:
     """From wherever the focus is."""
     page.keyboard.press("Control+k")
     page.keyboard.type(action)
-    expect(page.get_by_role("option", selected=True)).to_contain_text(action)
+    offered = page.get_by_role("listbox", name="Actions").get_by_role("option", selected=True)
+    expect(offered).to_contain_text(action)
     page.keyboard.press("Enter")
 
 
