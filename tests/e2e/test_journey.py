@@ -129,6 +129,7 @@ def test_with_the_keyboard_alone(settled: Serving) -> None:
 def by_palette(page: Page, action: str) -> None:
     """From wherever the focus is."""
     page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="What to do")).to_be_focused()
     page.keyboard.type(action)
     offered = page.get_by_role("listbox", name="Actions").get_by_role("option", selected=True)
     expect(offered).to_contain_text(action)
