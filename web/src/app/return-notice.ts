@@ -1,10 +1,10 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
+import { api } from "../lib/api";
 import { useFleet } from "../lib/fleet";
 import { countWords } from "../lib/format";
 import { ApiError, request, Unreachable } from "../lib/http";
 import type { Fleet } from "../lib/live";
-import { useSystem } from "../lib/system";
 import { say } from "../lib/toasts";
 
 const AGAIN_MS = 250;
@@ -12,27 +12,31 @@ const AGAIN_MS = 250;
 /** Says that the control plane is back, whether it is another one, and what ran on meanwhile. */
 export function useReturnNotice(): void {
   const client = useQueryClient();
-  const { error } = useFleet();
-  const system = useSystem().data;
+  const { error, dataUpdatedAt } = useFleet();
   const isAway = error instanceof Unreachable;
-  const wasAway = useRef(false);
-  const uptimeSeconds = useRef(0);
+  const lastSeenMs = useRef<number | null>(null);
   useEffect(() => {
-    if (isAway) wasAway.current = true;
-    if (isAway || system === undefined) return;
-    if (wasAway.current) {
-      if (system.uptime_seconds < uptimeSeconds.current) void tellOfRestart(client);
-      else say("The control plane answers again.");
+    if (isAway) lastSeenMs.current ??= dataUpdatedAt;
+    else if (lastSeenMs.current !== null) {
+      void tellOfReturn(client, lastSeenMs.current);
+      lastSeenMs.current = null;
     }
-    wasAway.current = false;
-    uptimeSeconds.current = system.uptime_seconds;
-  }, [isAway, system, client]);
+  }, [isAway, dataUpdatedAt, client]);
 }
 
 /** A new control plane answers before it has taken over the servers of the one before: what it runs is told then. */
-async function tellOfRestart(client: QueryClient): Promise<void> {
-  while (await isBooting()) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-  await client.refetchQueries({ queryKey: ["fleet"] });
+async function tellOfReturn(client: QueryClient, lastSeenMs: number): Promise<void> {
+  try {
+    while (await isBooting()) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    const { uptime_seconds } = await api.system();
+    // One that began after the last answer is another one.
+    if (uptime_seconds * 1000 > Date.now() - lastSeenMs) return say("The control plane answers again.");
+    await client.refetchQueries({ queryKey: ["fleet"] });
+  } catch (failure) {
+    // Gone once more: its next return is told.
+    if (failure instanceof Unreachable) return;
+    throw failure;
+  }
   const running = client.getQueryData<Fleet>(["fleet"])?.list.total_running ?? 0;
   const kept = running === 0 ? "No model runs." : `${countWords(running, "model")} kept running.`;
   say(`The control plane was restarted. ${kept}`);
@@ -43,6 +47,7 @@ async function isBooting(): Promise<boolean> {
     await request("/health/ready");
     return false;
   } catch (failure) {
-    return failure instanceof ApiError && failure.status === 503;
+    if (failure instanceof ApiError) return failure.status === 503;
+    throw failure;
   }
 }

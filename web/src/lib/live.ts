@@ -2,7 +2,7 @@ import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import type { Model, Registry, Server, ServerList, System } from "./api";
 import { type LiveEvent, listen } from "./events";
-import { ApiError } from "./http";
+import { ApiError, Unreachable } from "./http";
 import { apiKey } from "./key";
 import { byModel, serverKey } from "./replicas";
 import { createStore } from "./store";
@@ -92,28 +92,34 @@ function changed(models: Model[], of: { model_id: string }, into: () => Partial<
 async function stayLive(client: QueryClient, leaving: AbortSignal): Promise<void> {
   while (!leaving.aborted) {
     const key = apiKey();
-    let isRefused = false;
+    let failure: unknown = null;
     // A browser opens six connections to a host: a tab that nobody sees must not hold one.
     if (document.visibilityState !== "hidden") {
-      isRefused = await untilBroken(client, leaving);
-      if (isLive.get() && !leaving.aborted) void client.invalidateQueries();
+      failure = await untilBroken(client, leaving);
+      if ((isLive.get() || isNews(client, failure)) && !leaving.aborted) void client.invalidateQueries();
       isLive.set(false);
     }
+    const isRefused = failure instanceof ApiError && failure.status === 401;
     do await pause(leaving);
     while (isRefused && apiKey() === key && !leaving.aborted);
   }
 }
 
-/** Hears events until the connection breaks; whether the key was refused. */
-async function untilBroken(client: QueryClient, leaving: AbortSignal): Promise<boolean> {
+/** One that ends in order answers for a moment after its last event: that it is gone shows at the next try. */
+function isNews(client: QueryClient, failure: unknown): boolean {
+  return failure instanceof Unreachable && client.getQueryState(["fleet"])?.error === null;
+}
+
+/** Hears events until the connection breaks; null where it ended, else why it failed. */
+async function untilBroken(client: QueryClient, leaving: AbortSignal): Promise<unknown> {
   const hiding = new AbortController();
   const look = () => document.visibilityState === "hidden" && hiding.abort();
   document.addEventListener("visibilitychange", look);
   try {
     await listen((event) => hear(client, event), AbortSignal.any([leaving, hiding.signal]));
-    return false;
+    return null;
   } catch (failure) {
-    return failure instanceof ApiError && failure.status === 401;
+    return failure;
   } finally {
     document.removeEventListener("visibilitychange", look);
   }
