@@ -43,6 +43,8 @@ def page(control_plane: Serving) -> Iterator[Page]:
         window.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         window.on("pageerror", lambda error: complaints.append(str(error)))
         window.goto(control_plane.url)
+        # Keys are heard once the page is there.
+        window.locator("tbody[data-model]").first.wait_for()
         yield window
         browser.close()
         assert complaints == []
