@@ -236,7 +236,7 @@ def test_the_control_plane_goes_and_comes_under_an_open_page(tmp_path: Path, fol
         plane.http.patch(f"/api/models/{MODEL}", json={"settings": SETTINGS}).raise_for_status()
         plane.http.post(f"/api/models/servers/{MODEL}/start").raise_for_status()
         pid = plane.status()[MODEL]["pid"]
-        with browsing(plane.url, forgives="ERR_") as page:
+        with browsing(plane.url, forgives=("ERR_", "503")) as page:
             expect_status(page, NAME, "running")
             if end == "kill":
                 plane.kill()

@@ -100,18 +100,18 @@ it("tells each row's place among all, and which way it is sorted", async () => {
 });
 
 it("takes search, filters and order from the address", async () => {
-  await open("#/?q=gguf&tier=fast,balanced&kind=chat&sort=-size&model=a");
+  await open("#/?q=gguf&tier=fast,balanced&kind=chat&sort=-size");
   expect(rows()).toEqual([NAMES.a, NAMES.b]);
   expect((screen.getByRole("searchbox", { name: "Search models" }) as HTMLInputElement).value).toBe("gguf");
   screen.getByText("2 of 4 models");
 });
 
 it("puts what is searched into the address, beside what others have there", async () => {
-  const user = await open("#/?model=a");
+  const user = await open("#/?tab=log");
   await user.type(screen.getByRole("searchbox", { name: "Search models" }), "beta");
   await waitFor(() => expect(rows()).toEqual([NAMES.b]));
   await waitFor(() => expect(query().get("q")).toBe("beta"));
-  expect(query().get("model")).toBe("a");
+  expect(query().get("tab")).toBe("log");
 });
 
 it("follows an address that changes under it", async () => {
