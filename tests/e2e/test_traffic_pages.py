@@ -89,10 +89,7 @@ def test_activity_live_cancelled_and_past(page: Page, control_plane: Serving) ->
     expect(past.locator(".outcome", has_text="cancelled")).to_have_count(2)
     page.get_by_role("combobox", name="Outcome").select_option(label="refused")
     expect(past.get_by_role("row")).to_have_count(2)
-    with browsing(control_plane.url) as page:
-        # Keys are heard once the page is there.
-        page.locator("tbody[data-model]").first.wait_for()
-        yield page
+    expect(page.get_by_role("img", name="Requests, the last 1 h: 6, 1 failed")).to_be_visible(timeout=30_000)
     shoot(page, "activity-refused")
 
 
