@@ -59,6 +59,8 @@ def serving_environment(data: Path, models: Path, *, ports: int = 8) -> dict[str
         "SYNAPSE_SCAN_DEFAULTS": "0",
         "MODEL_PORT_RANGE_START": str(block.start),
         "MODEL_PORT_RANGE_END": str(block.stop - 1),
+        # Tests run beside each other: threads that wait for one another would wait for a processor.
+        "LLAMA_ARG_THREADS": "1",
     }
     inherited = {
         name: value
