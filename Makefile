@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 BIN := $(VENV)/bin
 TEST_MODEL := .cache/models/SmolLM2-135M-Instruct.Q4_1.gguf
 # Most tests wait for processes and not for a processor. A file's tests stay together, as they share what it starts.
-BESIDE := -n 3 --dist loadfile --no-loadscope-reorder
+BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
 
 .PHONY: run test test-image soak chaos check setup page types clean
