@@ -116,13 +116,13 @@ def by_hand(lines: Mapping[str, Sequence[str]]) -> Iterator[ByHand]:
 
 
 @contextmanager
-def router(lines: Mapping[str, Sequence[str]], models: Path) -> Iterator[Ask]:
-    """llama-server's own, which keeps one model and starts each with the options of the others' servers."""
+def router(lines: Mapping[str, Sequence[str]], models: Path, options: Sequence[str]) -> Iterator[Ask]:
+    """llama-server's own, which keeps one model and starts each with these options."""
     port = free_port()
     line = next(iter(lines.values()))
     own = ["--models-dir", str(models), "--models-max", "1", "--host", "127.0.0.1", "--port", str(port)]
     names = {model_id: _model_of(line).stem for model_id, line in lines.items()}
-    with _running([line[0], *own, *_options(line)], port):
+    with _running([line[0], *own, *options], port):
         yield lambda model_id: ask(port, names[model_id])
 
 
@@ -174,6 +174,10 @@ def _options(line: Sequence[str]) -> list[str]:
         else:
             kept.append(word)
     return kept
+
+
+def _chosen_options() -> list[str]:
+    return [word for name, value in SETTINGS.items() for word in ("--" + name.replace("_", "-"), str(value))]
 
 
 def compare_cold(plane: ControlPlane, hand: ByHand, model_id: str, rounds: int) -> None:
@@ -241,7 +245,9 @@ def main() -> None:
         contenders: dict[str, Ask] = {
             "ours": lambda model_id: ask(plane.port, model_id),
             "by hand": hand.swap,
-            "router": stack.enter_context(router(lines, models)),
+            # As a person would start it, who has chosen the same settings; and told all that we tell ours.
+            "router": stack.enter_context(router(lines, models, _chosen_options())),
+            "router =": stack.enter_context(router(lines, models, _options(lines[model_ids[0]]))),
         }
         if program is not None:
             contenders["llama-swap"] = stack.enter_context(llama_swap(program, lines, folder))

