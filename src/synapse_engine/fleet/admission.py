@@ -166,8 +166,7 @@ class Admission:
     ) -> Grant:
         held = self._reserve(server_id, verdict.placement, terms)
         if verdict.evicts:
-            await self._make_room(server_id, held, verdict)
-            spaces = await self.spaces(without=server_id)
+            spaces = await self._make_room(server_id, held, verdict)
         if verdict.placement.notice:
             log.warning("%s: %s", server_id, verdict.placement.notice)
         cache_bytes = self._grant_cache(demand, verdict.placement, spaces)
@@ -252,18 +251,21 @@ class Admission:
             if occupant.server_id != server_id
         ]
 
-    async def _make_room(self, server_id: str, held: Reservation, verdict: Verdict) -> None:
-        """Stop the victims and wait until their memory is really free; GPUs give it back late."""
+    async def _make_room(self, server_id: str, held: Reservation, verdict: Verdict) -> list[Space]:
+        """Stop the victims and wait until their memory is really free; GPUs give it back late.
+
+        Answers what is free then.
+        """
         for victim in verdict.evicts:
             held.victims.add(victim)
             log.warning("%s stops, to make room for %s", victim, server_id)
         await asyncio.gather(*(self._with.unload(victim) for victim in verdict.evicts))
         freed, spaces = await self._until_free(server_id, verdict.placement)
-        if freed.fits:
-            return
-        if not held.terms.force:
-            raise NotEnoughMemory(explain_refusal(freed, spaces, ()))
-        log.warning("%s starts all the same: what was stopped for it freed too little", server_id)
+        if not freed.fits:
+            if not held.terms.force:
+                raise NotEnoughMemory(explain_refusal(freed, spaces, ()))
+            log.warning("%s starts all the same: what was stopped for it freed too little", server_id)
+        return spaces
 
     async def _until_free(self, server_id: str, placement: Placement) -> tuple[Verdict, list[Space]]:
         """What is free once it fits, or at the latest after a while: GPUs give memory back late."""
