@@ -112,6 +112,15 @@ async def test_a_large_body(plane: ControlPlane, server: RemoteServer) -> None:
     assert (await server.asked.get()).json == {"text": "x" * 3_000_000, "model": "m1"}
 
 
+async def test_a_large_body_that_is_nested_beyond_sense(plane: ControlPlane, server: RemoteServer) -> None:
+    """It is the server's to judge, and nobody waits for an answer that never comes."""
+    await put(plane, "box", server.url)
+    server.answer = lambda _, asked, writer: say(writer, {}, status="400 Bad Request")
+    deep = b'{"model": "box/m1", "text": ' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}"
+    assert (await plane.http.post(CHAT, content=deep)).status_code == 400
+    assert (await server.asked.get()).body == deep
+
+
 PREFIXES = {
     "": "",
     "/": "",
@@ -446,6 +455,20 @@ async def test_a_certificate_that_nobody_vouches_for(plane: ControlPlane, secure
 
 
 # Records and lists.
+
+
+class DeepList(RemoteServer):
+    async def list(self, writer: asyncio.StreamWriter) -> None:
+        body = b'{"data": [], "more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        await writer.drain()
+
+
+async def test_a_list_that_is_nested_beyond_sense(plane: ControlPlane) -> None:
+    async with remote_server(kind=DeepList) as server:
+        found = await put(plane, "box", server.url)
+    assert found["reachable"] is True and found["models"] == []
+    assert found["problem"].startswith("GET /v1/models answered no list of models")
 
 
 async def test_lists_have_its_models(plane: ControlPlane, server: RemoteServer) -> None:

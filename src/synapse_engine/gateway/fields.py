@@ -27,10 +27,12 @@ def read_fields(text: bytes | Raw) -> Fields:
 
 
 def with_text(text: bytes, name: str, value: str) -> bytes:
-    """The object with that text in that field; what is no object is left as it is."""
+    """The object with that text in that field; what is no object is left as it is, as is one nested beyond
+    sense.
+    """
     try:
         fields = _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return text
     return encode({**fields, name: Raw(encode(value))})
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from synapse_engine.errors import UpstreamFailed
-from synapse_engine.gateway.fields import is_plain
+from synapse_engine.gateway.fields import NOT_JSON, is_plain
 from synapse_engine.gateway.remote import MODEL_CHARACTERS, Check, Remote
 from synapse_engine.gateway.reply import JSON_LINES, Reply
 from synapse_engine.gateway.usage import read_error
@@ -50,7 +50,7 @@ async def survey(reply: Reply, remote: Remote) -> Check:
         return _check(True, problem=problem)
     try:
         models = msgspec.json.decode(body, type=_Models).data
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         return _check(True, problem=f"GET /v1/models answered no list of models: {error}")
     names = [model.id for model in models[:MODELS_MAX] if is_plain(model.id, MODEL_CHARACTERS)]
     return _check(True, tuple(dict.fromkeys(names)))
