@@ -12,8 +12,8 @@ HOP_BY_HOP = frozenset(
     b" transfer-encoding upgrade".split()
 )
 # The server is told our key and its own host; it need not hear where a browser came from. The body is here
-# already, so there is nothing left to expect, and its size is known. Answers are wanted as they are: their
-# tails are read.
+# already, so there is nothing left to expect, and its size is known. What a model answers is wanted as it is:
+# its tail is read.
 NOT_FORWARDED = HOP_BY_HOP | frozenset(
     b"host authorization x-api-key content-length origin referer cookie expect accept-encoding".split()
 )
@@ -23,14 +23,18 @@ NOT_RETURNED = HOP_BY_HOP | frozenset(
     b" access-control-allow-headers access-control-allow-credentials access-control-expose-headers"
     b" access-control-max-age set-cookie strict-transport-security alt-svc clear-site-data".split()
 )
+# A page of the server's may come packed: llama-server's own does not come otherwise.
+NOT_FORWARDED_OF_READING = NOT_FORWARDED - {b"accept-encoding"}
+READING = frozenset([b"GET", b"HEAD"])
 OF_THE_CONNECTION = frozenset([b"keep-alive", b"close", b""])
 
 
-def forwarded_headers(headers: Headers, fields: Fields) -> bytes:
+def forwarded_headers(method: bytes, headers: Headers, fields: Fields) -> bytes:
     """Those of a request that the server is told: lines, without what frames the body. fields: the headers by
     name, the last of each.
     """
-    dropped = _with_named(NOT_FORWARDED, headers, fields)
+    unwanted = NOT_FORWARDED_OF_READING if method in READING else NOT_FORWARDED
+    dropped = _with_named(unwanted, headers, fields)
     return lines_of([header for header in headers if header[0] not in dropped])
 
 

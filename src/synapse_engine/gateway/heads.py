@@ -70,7 +70,7 @@ class RequestHead:
         self.keep_alive = keep_alive
         self.is_old = is_old
         self.path = url.partition(b"?")[0].decode("latin-1")
-        self.lines = forwarded_headers(headers, fields)
+        self.lines = forwarded_headers(method, headers, fields)
         self.priority = PRIORITIES.get(fields.get(b"x-synapse-priority", b""), 1)
 
     @property

@@ -317,3 +317,19 @@ async def test_paths_and_queries_pass_as_they_are(bed: Bed, target: str) -> None
     seen, _ = await bed.exchange(bed.get(KEY, path=bed.folder + target), OK)
     assert seen.target.removesuffix("?") == target.removesuffix("?")
     assert seen.one("host") == f"127.0.0.1:{bed.actor.port}"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_page_of_the_servers_may_come_packed(bed: Bed, method: str) -> None:
+    """llama-server's own does not come otherwise."""
+    asking = bed.get(KEY, "Accept-Encoding: gzip, br", method=method, path=f"{bed.folder}/")
+    seen, answer = await bed.exchange(
+        asking, b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"
+    )
+    assert seen.one("accept-encoding") == "gzip, br"
+    assert answer.one("content-encoding") == "gzip"
+
+
+async def test_what_a_model_answers_is_wanted_as_it_is(bed: Bed) -> None:
+    seen, _ = await bed.exchange(bed.post(KEY, "Accept-Encoding: gzip"), OK)
+    assert "accept-encoding" not in seen.names
