@@ -7,6 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
+import pytest
 from tests.fakes.control_plane import ControlPlane, open_control_plane
 from tests.fakes.stage import Stage
 
@@ -17,6 +18,13 @@ from synapse_engine.launch.engine import install_command
 async def test_health(plane: ControlPlane) -> None:
     assert (await plane.get("/health")).json() == {"status": "ok"}
     assert (await plane.get("/health/ready")).json() == {"status": "ready"}
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready", "/v1/models"])
+async def test_a_head_is_a_get_without_its_body(plane: ControlPlane, path: str) -> None:
+    head, get = await plane.http.head(path), await plane.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"]
 
 
 async def test_system(plane: ControlPlane, engine: Path) -> None:

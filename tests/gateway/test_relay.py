@@ -40,7 +40,17 @@ async def test_the_body_passes_unchanged(plane: ControlPlane) -> None:
     assert (seen["method"], seen["path"]) == ("POST", CHAT)
 
 
-@pytest.mark.parametrize("path", [CHAT, "/v1/completions", "/v1/embeddings"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        CHAT,
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/chat/completions/input_tokens",
+        "/v1/responses/input_tokens",
+        "/responses/input_tokens",
+    ],
+)
 async def test_every_endpoint(plane: ControlPlane, path: str) -> None:
     model_id = await plane.add("Qwen-7B-Q4_K_M.gguf")
     actor = await plane.start(model_id)

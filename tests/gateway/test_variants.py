@@ -38,6 +38,16 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"messages": [USER]},
         {"messages": [system("Arr."), USER], **SAMPLED, **KWARGS},
     ),
+    "the tokens of a chat": (
+        "/v1/chat/completions/input_tokens",
+        {"messages": [USER]},
+        {"messages": [system("Arr."), USER], **SAMPLED, **KWARGS},
+    ),
+    "the tokens of a response": (
+        "/v1/responses/input_tokens",
+        {"input": "Hi"},
+        {"instructions": "Arr.", "input": "Hi", **SAMPLED, **KWARGS},
+    ),
     "the request's own go first": (
         "/v1/chat/completions",
         {"messages": [USER], "temperature": 0, "chat_template_kwargs": {"x": 2, "y": 3}},

@@ -21,12 +21,15 @@ from synapse_engine.launch.engine import install_command
 router = APIRouter(tags=["system"])
 
 
+# A HEAD is what some monitors ask with: the server leaves the body out.
+@router.head("/health", include_in_schema=False)
 @router.get("/health")
 async def health() -> Health:
     """200 while it serves."""
     return Health(status="ok")
 
 
+@router.head("/health/ready", include_in_schema=False)
 @router.get("/health/ready", responses=documented(503))
 async def ready(services: Wired) -> Readiness:
     """200 once servers can be started and the first scan has ended."""

@@ -32,10 +32,11 @@ class Endpoint:
 
 _BY_BODY = {
     Dialect.OPENAI: "/v1/chat/completions /v1/completions /v1/embeddings /v1/rerank /v1/reranking"
-    " /v1/responses",
+    " /v1/responses /v1/chat/completions/input_tokens /v1/responses/input_tokens",
     Dialect.ANTHROPIC: "/v1/messages /v1/messages/count_tokens",
     Dialect.LLAMA_SERVER: "/chat/completions /completions /completion /responses /embeddings /embedding"
-    " /rerank /reranking /infill /tokenize /detokenize /apply-template",
+    " /rerank /reranking /infill /tokenize /detokenize /apply-template"
+    " /chat/completions/input_tokens /responses/input_tokens",
 }
 _KINDS = dict.fromkeys(["/embeddings", "/embedding"], Kind.EMBEDDING) | dict.fromkeys(
     ["/rerank", "/reranking"], Kind.RERANKING

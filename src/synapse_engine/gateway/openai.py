@@ -27,6 +27,8 @@ RELAYED = {
     "/v1/embeddings": "Embed texts with an embedding model",
     "/v1/rerank": "Rank documents with a reranking model",
     "/v1/responses": "Chat with a model, in the shape of OpenAI's responses",
+    "/v1/responses/input_tokens": "Count the tokens of a chat, in the shape of OpenAI's responses",
+    "/v1/chat/completions/input_tokens": "Count the tokens of a chat",
     "/v1/messages": "Chat with a model, in Anthropic's shape",
     "/v1/messages/count_tokens": "Count the tokens of a chat, in Anthropic's shape",
 }
@@ -51,6 +53,8 @@ def openai_router(listing: Listing) -> APIRouter:
             openapi_extra=JSON_BODY,
         )
 
+    # A HEAD is what some monitors ask with: the server leaves the body out.
+    @router.head("/v1/models", include_in_schema=False)
     @router.get("/v1/models", summary="Enabled and running models, with their variants")
     async def list_models(anthropic_version: Version = None) -> Encoded:
         models = await listing.all()
@@ -60,6 +64,7 @@ def openai_router(listing: Listing) -> APIRouter:
         data = [openai_model(each, listing.created) for each in listed]
         return Encoded({"object": "list", "data": data})
 
+    @router.head("/v1/models/{name:path}", include_in_schema=False)
     @router.get("/v1/models/{name:path}", summary="One model, by any of its names")
     async def one_model(name: str, anthropic_version: Version = None) -> Encoded:
         describe = openai_model if anthropic_version is None else anthropic_model

@@ -16,9 +16,9 @@ NAME_CHARACTERS = 100
 NOT_SAMPLING = frozenset(
     "model messages prompt input instructions system stream chat_template_kwargs".split()
 )
-CHAT = frozenset([b"/chat/completions", b"/apply-template"])
+CHAT = frozenset([b"/chat/completions", b"/chat/completions/input_tokens", b"/apply-template"])
 MESSAGES = frozenset([b"/messages", b"/messages/count_tokens"])
-RESPONSES = frozenset([b"/responses"])
+RESPONSES = frozenset([b"/responses", b"/responses/input_tokens"])
 # A bare text has no place for a system prompt.
 COMPLETIONS = frozenset([b"/completions", b"/completion", b"/infill"])
 
