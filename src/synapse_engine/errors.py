@@ -53,11 +53,16 @@ from collections.abc import Sequence
 
 
 class SynapseError(Exception):
-    """Base of all. `error` names the case, `detail` says what was found and what to do."""
+    """Base of all. `error` names the case, `detail` says what was found and what to do.
+
+    retry_after_seconds: of 429 and 503; 0 says nothing. is_final: asking again by oneself is no use, or not
+    wanted.
+    """
 
     code = "internal_error"
     status = 500
     retry_after_seconds = 1
+    is_final = False
 
     def __init__(self, error: str, detail: str) -> None:
         super().__init__(error, detail)
@@ -90,6 +95,7 @@ class ModelFileMissing(SynapseError):
 class AmbiguousModelName(SynapseError):
     code = "ambiguous_model_name"
     status = 409
+    is_final = True
 
     def __init__(self, name: str, candidates: list[str]) -> None:
         super().__init__(f"Ambiguous model name: {name}", f"It could mean: {', '.join(candidates)}")
@@ -114,6 +120,7 @@ class PortPinned(SynapseError):
 class StartCancelled(SynapseError):
     code = "start_cancelled"
     status = 409
+    is_final = True
 
     def __init__(self, model_id: str) -> None:
         super().__init__("Start cancelled", f"{model_id} was stopped before it was ready.")
@@ -181,6 +188,8 @@ class RequestCancelled(SynapseError):
 
     code = "cancelled"
     status = 503
+    retry_after_seconds = 0
+    is_final = True
 
     def __init__(self) -> None:
         super().__init__("The request was cancelled", "Not by its client: on the page, or over the API.")
@@ -208,6 +217,7 @@ class InvalidChoice(SynapseError):
 class StartFailed(SynapseError):
     code = "start_failed"
     status = 500
+    is_final = True
 
     def __init__(self, detail: str) -> None:
         super().__init__("Failed to start server", detail)
@@ -256,6 +266,7 @@ class ServerEnded(SynapseError):
 class NotRunning(SynapseError):
     code = "model_not_running"
     status = 503
+    is_final = True
 
     def __init__(self, model_id: str, status: str, why: str = "") -> None:
         super().__init__(
@@ -286,6 +297,7 @@ class UpstreamLoop(SynapseError):
 
     code = "upstream_loop"
     status = 508
+    is_final = True
 
     def __init__(self, upstream: str) -> None:
         super().__init__(
@@ -371,6 +383,7 @@ class CallCancelled(SynapseError):
 
     code = "cancelled"
     status = 409
+    is_final = True
 
     def __init__(self) -> None:
         super().__init__("Request cancelled", "Somebody ended it, on the page or over the API.")

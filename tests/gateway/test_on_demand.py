@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.control_plane import ControlPlane, open_control_plane
+from tests.fakes.raw_client import RawClient
 from tests.fakes.rig import until
 from tests.fakes.stage import Behaviour, Stage
 
@@ -105,12 +106,33 @@ async def test_a_stop_turns_away_who_waits(plane: ControlPlane) -> None:
     assert response.json()["error"]["code"] == "model_not_running"
 
 
+async def test_a_stop_turns_away_who_waits_before_the_others_are_answered(plane: ControlPlane) -> None:
+    model_id = await enabled(plane, behaviour=Behaviour(answers_when_told=True))
+    actor = await plane.start(model_id)
+    seats = plane.services.gateway.lines.line(model_id).limit
+    served = [chat(plane, model_id) for _ in range(seats)]
+    await until(lambda: plane.services.fleet.servers[model_id].active_requests == seats)
+    behind = chat(plane, model_id)
+    await until(lambda: waiting(plane, model_id) == 1)
+    stopping = asyncio.create_task(plane.post(f"/api/models/servers/{model_id}/stop"))
+    response = await behind
+    assert not stopping.done()
+    assert response.status_code == 503
+    assert "it is held" in response.json()["error"]["message"]
+    for _ in served:
+        actor.tell("go on")
+    assert {answer.status_code for answer in await asyncio.gather(*served)} == {200}
+    await stopping
+
+
 async def test_a_start_that_fails_tells_everybody_why(plane: ControlPlane) -> None:
     model_id = await enabled(plane, behaviour=Behaviour(exit_code=1, log=["E something is broken"]))
     answers = await asyncio.gather(*(chat(plane, model_id) for _ in range(5)))
     for answer in answers:
         assert answer.status_code == 500
         assert "something is broken" in answer.json()["error"]["message"]
+        # Else the official clients would have it loaded twice more.
+        assert answer.headers["x-should-retry"] == "false"
 
 
 async def test_one_that_was_unloaded_comes_back(plane: ControlPlane) -> None:
@@ -159,7 +181,30 @@ class TestTheQueue:
             assert response.status_code == 503
             assert int(response.headers["retry-after"]) > 0
             assert response.json()["error"]["message"].startswith(f"Waited too long for {model_id}. It is")
+            assert "x-should-retry" not in response.headers
             assert waiting(plane, model_id) == 0
+
+    async def test_nobody_is_forgotten_where_another_goes_on_with_a_new_line(
+        self, tmp_path: Path, engine: Path, stage: Stage
+    ) -> None:
+        async with open_control_plane(tmp_path, engine, stage, queue_seconds=0.5) as plane:
+            loading = Behaviour(loads_when_told=True)
+            first = await enabled(plane, behaviour=loading)
+            second = await enabled(plane, "Alpha-7B-Q4_K_M.gguf", loading)
+            disabled = await plane.add("Beta-7B-Q4_K_M.gguf")
+            client = RawClient.connect(plane.settings.port)
+            for model_id in (first, disabled):
+                body = json.dumps({"model": model_id}).encode()
+                head = f"POST {CHAT} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
+                await client.send(head.encode() + body)
+            await until(lambda: waiting(plane, first) == 1)
+            behind = chat(plane, second)
+            assert [(await client.answer()).json()["error"]["code"] for _ in range(2)] == [
+                "waited_too_long",
+                "model_not_running",
+            ]
+            assert (await behind).json()["error"]["code"] == "waited_too_long"
+            client.close()
 
     async def test_a_busy_server_is_given_no_more_than_keeps_it_busy(self, plane: ControlPlane) -> None:
         model_id = await enabled(plane, behaviour=Behaviour(answers_when_told=True))

@@ -84,5 +84,11 @@ def event(dialect: Dialect, error_json: bytes) -> bytes:
 
 
 def error_headers(error: SynapseError) -> dict[str, str]:
-    """Whoever was turned away for now is told when to come back, in seconds."""
-    return {"Retry-After": str(error.retry_after_seconds)} if error.status in (429, 503) else {}
+    """Whoever was turned away for now is told when to come back, in seconds.
+
+    OpenAI's and Anthropic's clients ask again by themselves, twice, unless they are told not to.
+    """
+    headers = {"X-Should-Retry": "false"} if error.is_final else {}
+    if error.status in (429, 503) and error.retry_after_seconds:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    return headers

@@ -125,13 +125,23 @@ class Lines:
     def _look_at_deadlines(self) -> None:
         self._watch = None
         too_early = time.monotonic() - self.queue_seconds
-        for line in self._by_model.values():
+        # A copy: who is told may ask for a model that had no line at once.
+        for line in list(self._by_model.values()):
+            if line.waiting and self._fleet.state_of(line.model_id) is State.STOPPING:
+                self._turn_away_if_held(line)
             while (oldest := line.waiting.oldest) is not None and oldest.since < too_early:
                 line.leave(oldest)
                 what_for = self._what_for(line)
                 oldest.what.on_error(WaitedTooLong(line.model_id, self.queue_seconds, what_for))
         if any(line.waiting for line in self._by_model.values()):
             self._watch_deadlines()
+
+    def _turn_away_if_held(self, line: Line) -> None:
+        """Who waits for what a person has stopped need not wait until it has ended."""
+        try:
+            self.check_may_start(line)
+        except NotRunning as error:
+            line.fail(error)
 
     def _choose(self, target: Target) -> str:
         """Of the models that will do: a ready one, the least busy; else one that is coming; else the first
