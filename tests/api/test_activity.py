@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import pytest
 from tests.fakes.control_plane import ControlPlane, open_control_plane
 from tests.fakes.listener import listening
 from tests.fakes.rig import until
 from tests.fakes.stage import Behaviour, Stage
+
+from synapse_engine.gateway.upstream import Connection, Place
 
 CHAT = "/v1/chat/completions"
 STREAM = Behaviour(streams_when_told=True)
@@ -123,6 +126,53 @@ async def test_one_that_is_not_answered_yet_is_told_that_it_was_cancelled(plane:
     response = await asking
     assert (response.status_code, response.json()["error"]["code"]) == (503, "cancelled")
     await actor.saw("client left")
+
+
+async def test_a_cancelled_one_is_not_asked_again(plane: ControlPlane) -> None:
+    """The official clients ask again, after a 503 too, unless they are told not to."""
+    model_id = await plane.add("Qwen-7B-Q4_K_M.gguf", Behaviour(answers_when_told=True))
+    actor = await plane.start(model_id)
+    async with openai.AsyncOpenAI(base_url=f"{plane.address}/v1", api_key="none") as client:
+        asking = asyncio.create_task(
+            client.chat.completions.create(model=model_id, messages=[{"role": "user", "content": "Hi"}])
+        )
+        await actor.saw("request")
+        (call,) = await live(plane)
+        await plane.http.delete(f"/api/activity/{call['id']}")
+        with pytest.raises(openai.InternalServerError) as told:
+            await asking
+    assert told.value.code == "cancelled"
+    assert "retry-after" not in told.value.response.headers
+    assert [call["outcome"] for call in await ended(plane)] == ["cancelled"]
+
+
+async def test_a_stream_of_a_model_in_the_path_is_one(plane: ControlPlane) -> None:
+    model_id = await plane.add("Qwen-7B-Q4_K_M.gguf")
+    await plane.start(model_id)
+    await plane.post(f"/upstream/{model_id}{CHAT}", {"stream": True})
+    await plane.post(f"/upstream/{model_id}{CHAT}", {})
+    assert [call["stream"] for call in await ended(plane)] == [False, True]
+
+
+async def test_one_that_was_answered_elsewhere_than_it_was_first_given_to(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [await plane.add(f"{name}-7B-Q4_K_M.gguf") for name in ("Alpha", "Beta")]
+    for model_id in ids:
+        await plane.patch(f"/api/models/{model_id}", {"aliases": ["either"]})
+        await plane.start(model_id)
+    fleet, pool = plane.services.fleet, plane.services.gateway.pool
+    connect = pool.connect
+
+    async def connect_in_vain(place: Place) -> Connection:
+        monkeypatch.setattr(pool, "connect", connect)
+        await fleet.stop(ids[0], now=True)
+        raise place.failed("Connection refused")
+
+    monkeypatch.setattr(pool, "connect", connect_in_vain)
+    assert (await plane.post(CHAT, {"model": "either"})).json()["choices"]
+    (call,) = await ended(plane)
+    assert (call["outcome"], call["model_id"], call["server_id"]) == ("ok", ids[1], ids[1])
 
 
 async def test_one_that_waits_is_seen_in_its_line(plane: ControlPlane) -> None:

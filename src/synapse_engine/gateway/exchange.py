@@ -148,7 +148,9 @@ class Exchange:
             self._is_late_error = head.status >= 400
             return
         self._has_head = True
-        self._is_stream = head.is_stream
+        if head.is_stream:
+            # Where a path names the model, the request was not read for it.
+            self._is_stream = self._call.is_stream = True
         out = self._out
         out.append(head.lines)
         out.append(self._common_headers())
@@ -278,16 +280,19 @@ class Exchange:
         self._send(seat)
 
     def _send(self, seat: Seat) -> None:
-        self._seat = seat
-        call = self._call
-        now = call.seated = time.monotonic()
-        call.stage = Stage.SENT
-        call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, self._target.variant
-        connection = self._gateway.pool.take(seat.place, now)
+        connection = self._gateway.pool.take(seat.place, self._sit_down(seat))
         if connection is None:
             self._task = asyncio.create_task(self._send_on_new(seat), name="connecting request")
         else:
             self._ask(connection, seat)
+
+    def _sit_down(self, seat: Seat) -> float:
+        """Note where it is answered; since when, of the monotonic clock."""
+        self._seat, call = seat, self._call
+        now = call.seated = time.monotonic()
+        call.stage = Stage.SENT
+        call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, self._target.variant
+        return now
 
     async def _send_on_new(self, seat: Seat) -> None:
         """On a new connection. A server of ours that refuses it has just ended: then for a seat once more."""
@@ -301,8 +306,11 @@ class Exchange:
                         raise
                 self._seat = None
                 seat.release()
+                self._call.stage = Stage.QUEUED
                 await asyncio.sleep(pause_seconds)
-                seat = self._seat = await self._gateway.lines.seat(self._target, self._asker())
+                seat = await self._gateway.lines.seat(self._target, self._asker())
+                self._call.load_seconds += seat.load_seconds
+                self._sit_down(seat)
         except UpstreamFailed as error:
             self.fail(error, Outcome.SERVER_LOST)
         except SynapseError as error:
