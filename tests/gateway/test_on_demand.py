@@ -246,6 +246,7 @@ class TestNews:
             lines = response.aiter_lines()
             assert response.status_code == 200
             assert response.headers["content-type"] == "text/event-stream"
+            assert response.headers["x-accel-buffering"] == "no"
             assert (await anext(lines)).startswith(":")
             (await plane.enter(model_id)).tell("ready")
             rest = [line async for line in lines]
@@ -261,6 +262,18 @@ class TestNews:
                 assert '"reasoning_content":' in first and first.startswith("data: ")
                 (await plane.enter(model_id)).tell("ready")
                 assert [line async for line in lines if line][-1] == "data: [DONE]"
+
+    @pytest.mark.parametrize("path", ["/v1/completions", "/v1/responses", "/v1/messages"])
+    async def test_as_reasoning_only_where_a_stream_has_that(
+        self, tmp_path: Path, engine: Path, stage: Stage, path: str
+    ) -> None:
+        async with open_control_plane(tmp_path, engine, stage, loading_news="reasoning") as plane:
+            model_id = await enabled(plane, behaviour=Behaviour(loads_when_told=True))
+            async with plane.http.stream("POST", path, json={"model": model_id, "stream": True}) as response:
+                lines = response.aiter_lines()
+                assert (await anext(lines)).startswith(": ")
+                (await plane.enter(model_id)).tell("ready")
+                assert "reasoning_content" not in "\n".join([line async for line in lines])
 
     async def test_a_start_that_fails_after_that_is_an_event(self, plane: ControlPlane) -> None:
         model_id = await enabled(plane, behaviour=Behaviour(loads_when_told=True))

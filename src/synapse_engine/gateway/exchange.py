@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 # Until the fleet has noticed, at the latest, that a server has gone.
 CONNECT_AGAIN_SECONDS = (0.05, 0.2, 0.5, None)
 CHUNKS_END = b"0\r\n\r\n"
-STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
+STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
+    b"x-accel-buffering: no\r\n"  # as llama-server says: no proxy in between may keep it back
+)
 
 
 class Exchange:
@@ -332,7 +335,7 @@ class Exchange:
 
     async def _tell_news(self, target: Target) -> None:
         """While the model loads, a client that asked for a stream is told so; its answer has then begun."""
-        async for line in self._gateway.news.tell(target, self._head.endpoint.dialect):
+        async for line in self._gateway.news.tell(target, self._head.path):
             if not self._has_head:
                 self._has_head = self._is_stream = True
                 self._is_chunked = not self._head.is_old

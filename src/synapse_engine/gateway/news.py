@@ -11,12 +11,12 @@ import msgspec
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
-from synapse_engine.gateway.dialect import Dialect
 from synapse_engine.gateway.names import Target
 
 # A start that fails sooner is still answered with a status of its own.
 FIRST_SECONDS = 2.0
 EVERY_SECONDS = 1.0
+CHAT = "/v1/chat/completions"
 
 Manner = Literal["comments", "reasoning", "off"]
 
@@ -30,14 +30,16 @@ class News:
         self._fleet = fleet
         self.manner = manner
 
-    async def tell(self, target: Target, dialect: Dialect) -> AsyncIterator[bytes]:
-        """Events, about one a second and without an end."""
+    async def tell(self, target: Target, path: str) -> AsyncIterator[bytes]:
+        """Events, about one a second and without an end. path: what was asked, as only a chat of OpenAI's has
+        reasoning of that shape.
+        """
         if self.manner == "off":
             return
         await asyncio.sleep(FIRST_SECONDS)
         while True:
             text = self._describe(target)
-            if self.manner == "reasoning" and dialect is Dialect.OPENAI:
+            if self.manner == "reasoning" and path == CHAT:
                 yield _reasoning(text, target.model_ids[0])
             else:
                 yield f": {text}\n\n".encode()
