@@ -135,6 +135,16 @@ async def test_a_start_that_fails_tells_everybody_why(plane: ControlPlane) -> No
         assert answer.headers["x-should-retry"] == "false"
 
 
+async def test_of_several_one_that_failed_comes_last(plane: ControlPlane) -> None:
+    broken = await enabled(plane, "Alpha-7B-Q4_K_M.gguf", Behaviour(exit_code=1))
+    sound = await enabled(plane, "Beta-7B-Q4_K_M.gguf")
+    for model_id in (broken, sound):
+        await plane.patch(f"/api/models/{model_id}", {"aliases": ["either"]})
+    assert (await plane.post(CHAT, {"model": broken})).status_code == 500
+    assert (await plane.post(CHAT, {"model": "either"})).status_code == 200
+    assert plane.services.fleet.servers[sound].state == "ready"
+
+
 async def test_one_that_was_unloaded_comes_back(plane: ControlPlane) -> None:
     model_id = await enabled(plane)
     assert (await plane.post(CHAT, {"model": model_id})).status_code == 200

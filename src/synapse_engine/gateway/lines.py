@@ -145,7 +145,7 @@ class Lines:
 
     def _choose(self, target: Target) -> str:
         """Of the models that will do: a ready one, the least busy; else one that is coming; else the first
-        that may be started, or just the first.
+        that may be started, one that failed only after all others; or just the first.
         """
         if len(target.model_ids) == 1:
             return target.model_ids[0]
@@ -157,7 +157,10 @@ class Lines:
                 return 0, line.in_flight + len(line.waiting) if line else 0
             if state in (State.STARTING, State.QUEUED):
                 return 1, 0
-            return 2 + (why_not_started(self._registry.get(model_id), self.on_demand) is not None), 0
+            entry = self._registry.get(model_id)
+            if why_not_started(entry, self.on_demand) is not None:
+                return 3, 0
+            return 2, entry.model.problem is not None or state in (State.FAILED, State.BACKOFF)
 
         return min(target.model_ids, key=rank)
 
