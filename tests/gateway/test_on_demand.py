@@ -304,3 +304,14 @@ class TestNews:
             (await plane.enter(model_id)).tell("ready")
             rest = [line async for line in lines if line.startswith("data:")]
         assert [json.loads(line.removeprefix("data:"))["error"]["code"] for line in rest] == [400]
+
+    async def test_a_long_one_is_an_event_too(self, plane: ControlPlane) -> None:
+        error = {"error": {"message": f"No such grammar: {'x' * 5000}", "code": 400}}
+        behaviour = Behaviour(loads_when_told=True, reply=error, status=400)
+        model_id = await enabled(plane, behaviour=behaviour)
+        async with plane.http.stream("POST", CHAT, json={"model": model_id, "stream": True}) as response:
+            lines = response.aiter_lines()
+            assert (await anext(lines)).startswith(":")
+            (await plane.enter(model_id)).tell("ready")
+            (told,) = [line async for line in lines if line.startswith("data:")]
+        assert "No such grammar: xxx" in json.loads(told.removeprefix("data:"))["error"]["message"]

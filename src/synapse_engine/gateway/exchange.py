@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from synapse_engine.errors import RequestCancelled, SynapseError, UpstreamFailed
+from synapse_engine.errors import RequestCancelled, ServerRefused, SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.body import Body, in_memory
 from synapse_engine.gateway.dialect import Dialect, error_event, event
@@ -22,6 +22,7 @@ from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.plain import plain_answer
 from synapse_engine.gateway.question import prefix_of
 from synapse_engine.gateway.upstream import Connection, message
+from synapse_engine.gateway.usage import read_error
 from synapse_engine.modes.steps import Mode
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ class Exchange:
     def answer_ends(self) -> None:
         self._upstream = None
         if self._is_late_error:
-            self._add(event(self._head.endpoint.dialect, self._call.tail))
+            self._add(self._late_error(self._call))
         if self._is_chunked:
             self._out.append(CHUNKS_END)
         self._write()
@@ -384,6 +385,16 @@ class Exchange:
             seat.release(is_lost=outcome is Outcome.SERVER_LOST)
         self._body.close()
         self._gateway.activity.end(self._call, outcome)
+
+    def _late_error(self, call: Call) -> bytes:
+        """The server's own error as an event; in ours, with its beginning, where it is no JSON or longer than
+        what is kept of an answer.
+        """
+        dialect = self._head.endpoint.dialect
+        if read_error(call.tail) is not None:
+            return event(dialect, call.tail)
+        words = call.head.decode(errors="replace")
+        return error_event(dialect, ServerRefused(call.status or 500, words), b"")
 
     def _end_tasks(self) -> None:
         for task in (self._task, self._news):
