@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.fakes.raw_client import RawClient
 from tests.fakes.rig import until
 from tests.fakes.stage import Behaviour, Stage
 
+from synapse_engine.catalog import registry
+from synapse_engine.catalog.registry_file import SavedRegistry, write_registry
 from synapse_engine.gateway import news
 
 CHAT = "/v1/chat/completions"
@@ -123,6 +126,29 @@ async def test_a_stop_turns_away_who_waits_before_the_others_are_answered(plane:
         actor.tell("go on")
     assert {answer.status_code for answer in await asyncio.gather(*served)} == {200}
     await stopping
+
+
+async def test_a_stop_counts_before_it_is_on_the_disk(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_id = await enabled(plane)
+    await plane.start(model_id)
+    written = threading.Event()
+
+    def write_slowly(path: Path, saved: SavedRegistry) -> None:
+        assert written.wait(10)
+        write_registry(path, saved)
+
+    monkeypatch.setattr(registry, "write_registry", write_slowly)
+    stopping = asyncio.create_task(plane.post(f"/api/models/servers/{model_id}/stop"))
+    await until(lambda: plane.services.fleet.servers[model_id].state == "stopped")
+    response = await plane.post(CHAT, {"model": model_id})
+    written.set()
+    assert response.status_code == 503
+    assert "it is held" in response.json()["error"]["message"]
+    await stopping
+    assert (await plane.post(CHAT, {"model": model_id})).status_code == 503
+    assert plane.stage.spawns(Path(plane.services.registry.get(model_id).model.path)) == 1
 
 
 async def test_a_start_that_fails_tells_everybody_why(plane: ControlPlane) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -95,6 +96,7 @@ class Fleet:
         self.turns = Turns(start_concurrency)
         self.reserved = Reserved()
         self._coming_up: dict[asyncio.Task[None], str] = {}
+        self._being_held: Counter[str] = Counter()
         self._adoptions = Adoptions(registry, launcher, journal, self._take_over)
         self.is_open = False
 
@@ -250,7 +252,8 @@ class Fleet:
     async def hold(self, model_ids: Iterable[str], held: bool) -> None:
         """Keep requests from starting models, or let them again.
 
-        A full disk is only logged: it must not keep a stop from stopping.
+        A full disk is only logged: it must not keep a stop from stopping. `is_being_held` says so until it is
+        saved.
         """
         wanted = list(model_ids)
 
@@ -259,10 +262,19 @@ class Fleet:
                 model_id: msgspec.structs.replace(entries[model_id].choices, held=held) for model_id in wanted
             }
 
+        if held:
+            self._being_held.update(wanted)
         try:
             await self._registry.edit(change)
         except CouldNotSave as error:
             log.error("%s", error)
+        finally:
+            if held:
+                self._being_held.subtract(wanted)
+
+    def is_being_held(self, model_id: str) -> bool:
+        """Whether a person stops it just now, and the registry does not say so yet."""
+        return self._being_held[model_id] > 0
 
     def lease(self, model_id: str, prefix: int | None = None) -> Lease:
         """Use of a ready server of the model, see `choose_replica`. Raises Booting, NotRunning."""

@@ -13,7 +13,7 @@ from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.line import Asker, Line, LineView, Seat, Wish
 from synapse_engine.gateway.names import Target
-from synapse_engine.gateway.permission import why_not_started
+from synapse_engine.gateway.permission import HELD, why_not_started
 from synapse_engine.gateway.question import prefix_of
 
 __all__ = ["Asker", "Line", "LineView", "Lines", "Seat", "Wish"]
@@ -175,6 +175,8 @@ class Lines:
         state = self._fleet.state_of(line.model_id)
         if state not in (State.READY, State.STARTING, State.QUEUED):
             why_not = why_not_started(self._registry.get(line.model_id), self.on_demand)
+            if self._fleet.is_being_held(line.model_id):
+                why_not = HELD
             if why_not is not None:
                 raise NotRunning(line.model_id, state, f", and {why_not}")
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from synapse_engine.catalog.registry import Entry
 
+HELD = "it is held: somebody stopped it, so requests do not start it until a START or a release"
+
 
 def why_not_started(entry: Entry, on_demand: bool) -> str | None:
     """Why a request must not start it, in words; None where it may."""
     if entry.missing:
         return "its file is gone, so that requests cannot start it"
     if entry.choices.held:
-        return "it is held: somebody stopped it, so requests do not start it until a START or a release"
+        return HELD
     if not entry.choices.enabled:
         return "it is not enabled, so that requests do not start it"
     if not on_demand:
