@@ -49,7 +49,7 @@ def command(
     *,
     prompt_cache: int = 2 * GIB,
     engine: Engine = ENGINE,
-    sees_gpus: bool = True,
+    is_without_gpus: bool = False,
     **facts: Any,
 ) -> Command:
     model = fake_model(Path("/models/qwen.gguf"), **({"context_length": 40_960} | facts))
@@ -61,7 +61,7 @@ def command(
         port=8080,
         port_is_pinned=False,
         api_key="secret",
-        sees_gpus=sees_gpus,
+        is_without_gpus=is_without_gpus,
         prompt_cache_bytes=prompt_cache,
     )
 
@@ -118,7 +118,7 @@ def test_defaults(case: str) -> None:
 
 def fits(settings: dict[str, Any] | None = None, **facts: Any) -> str | None:
     """What it is told of fitting itself in, where the engine lists no GPU."""
-    argv = options(settings, engine=FITTING, sees_gpus=False, **facts)
+    argv = options(settings, engine=FITTING, is_without_gpus=True, **facts)
     return argv[argv.index("--fit") + 1] if "--fit" in argv else None
 
 

@@ -132,14 +132,14 @@ def build_command(
     port: int,
     port_is_pinned: bool,
     api_key: str,
-    sees_gpus: bool = True,
+    is_without_gpus: bool = False,
     context_tokens: int = DEFAULT_CONTEXT_TOKENS,
     prompt_cache_bytes: int = 0,
     slot_save_path: str | None = None,
 ) -> Command:
     """The command line of one server. Defaults that this engine does not know are left out.
 
-    sees_gpus: whether the engine lists any.
+    is_without_gpus: whether the engine says that it sees none.
     Raises InvalidChoice when a person's setting is not known to the engine any more.
     """
     check_settings(settings, engine)
@@ -148,7 +148,7 @@ def build_command(
     defaults = default_options(
         model, given, context_tokens=context_tokens, prompt_cache_bytes=prompt_cache_bytes
     )
-    if not sees_gpus and _leaves_nothing_to_fit(defaults | given, settings):
+    if is_without_gpus and _leaves_nothing_to_fit(defaults | given, settings):
         defaults["fit"] = False
     known = {name: value for name, value in defaults.items() if engine.flag(name) is not None}
     options = known | _device_options(settings) | chosen
