@@ -102,6 +102,21 @@ async def test_what_is_loaded_answers_without_a_name(plane: ControlPlane, greete
     assert answer.json()["model"] == greeter
 
 
+@pytest.mark.parametrize("name", ["loaded:latest", "fast:latest", "Auto:latest"])
+async def test_any_name_may_have_the_tag(plane: ControlPlane, greeter: str, name: str) -> None:
+    await plane.start(greeter)
+    answer = await plane.post("/api/chat", {"model": name, "messages": MESSAGES, "stream": False})
+    assert answer.json()["message"]["content"] == "Hello", answer.text
+
+
+async def test_an_answer_that_is_gone_on_with(plane: ControlPlane, greeter: str) -> None:
+    begun = [*MESSAGES, {"role": "assistant", "content": "He"}]
+    for is_stream in (True, False):
+        asked = {"model": greeter, "messages": begun, "stream": is_stream}
+        told = records(await plane.post("/api/chat", asked))
+        assert "".join(record["message"]["content"] for record in told) == "llo"
+
+
 async def test_a_variant_brings_its_own(plane: ControlPlane, greeter: str) -> None:
     variant = {"name": "pirate", "system_prompt": "Arr.", "sampling": {"temperature": 0.1, "top_k": 5}}
     await plane.patch(f"/api/models/{greeter}", {"settings": {"variants": [variant]}})
@@ -309,8 +324,14 @@ async def test_what_a_model_is(plane: ControlPlane, greeter: str, field: str) ->
     assert unknown.status_code == 404 and problem(unknown).startswith("Model not found: nobody")
 
 
-async def test_alive(plane: ControlPlane) -> None:
-    assert (await plane.http.head("/")).status_code == 200
+@pytest.mark.parametrize("path", ["/", "/api/tags", "/api/version"])
+async def test_alive(plane: ControlPlane, path: str) -> None:
+    """Clients that only want to know whether somebody is there ask for no body."""
+    response = await plane.http.head(path)
+    assert (response.status_code, response.content) == (200, b"")
+
+
+async def test_the_version(plane: ControlPlane) -> None:
     assert (await plane.get("/api/version")).json()["version"].count(".") == 2
 
 

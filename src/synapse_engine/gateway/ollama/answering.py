@@ -20,7 +20,7 @@ from synapse_engine.gateway.asking import Asking, Sent
 from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.lines import Seat
-from synapse_engine.gateway.names import Names, Target
+from synapse_engine.gateway.names import RESERVED, Names, Target
 from synapse_engine.gateway.ollama.asked import (
     Asked,
     EmbedAsked,
@@ -42,7 +42,9 @@ log = logging.getLogger(__name__)
 def known_name(names: Names, name: str) -> str:
     """As it is called here: `latest` is what Ollama means without a tag."""
     short = name.removesuffix(LATEST)
-    return short if short != name and names.knows(short) else name
+    if short == name or names.knows(short):
+        return short
+    return short if short.casefold() in RESERVED and not names.knows(name) else name
 
 
 class Answers:
@@ -85,7 +87,7 @@ class Answers:
             if order is None:
                 yield _record(name) | in_shape(Piece()) | _done("load")
                 return
-            teller, whole = Teller(), Piece()
+            teller, whole = Teller(order.begun), Piece()
             events = asking.events(seat, target, order.path, order.body)
             async with aclosing(events):
                 async for event in events:

@@ -85,6 +85,8 @@ class Ollama:
         router.get("/api/ps", summary="Running models")(self.running)
         router.get("/api/version", summary="Which Ollama's API this is")(self.version)
         router.head("/", include_in_schema=False)(self.alive)
+        router.head("/api/tags", include_in_schema=False)(self.tags)
+        router.head("/api/version", include_in_schema=False)(self.version)
         for path in ("/api/create", "/api/copy", "/api/push", "/api/delete", "/api/blobs/{digest}"):
             router.api_route(path, methods=["POST", "DELETE", "HEAD"], include_in_schema=False)(self.refuse)
         return router
@@ -168,7 +170,7 @@ class Ollama:
         return Translated(self._gateway, request, Dialect.OLLAMA, work, is_stream=is_stream)
 
     async def _find(self, asked: NameAsked) -> Listed:
-        name = asked.model or asked.name
+        name = asked.model or asked.name or ""
         return await self._listing.one(known_name(self._gateway.names, name))
 
     def _name(self, listed: Listed) -> str:
