@@ -305,9 +305,11 @@ def test_anthropic_hears_of_errors(scene: Scene) -> None:
         client.messages.create(model="nobody", max_tokens=5, messages=talk)
     with pytest.raises(anthropic.NotFoundError):
         client.models.retrieve("nobody")
-    with pytest.raises(anthropic.BadRequestError, match="context size"):
-        talk_too_long: Any = [{"role": "user", "content": "word " * 5000}]
-        client.messages.create(model=scene.chat, max_tokens=5, messages=talk_too_long)
+    talk_too_long: Any = [{"role": "user", "content": "word " * 5000}]
+    for is_stream in (True, False):
+        with pytest.raises(anthropic.BadRequestError, match="context size") as too_long:
+            client.messages.create(model=scene.chat, max_tokens=5, messages=talk_too_long, stream=is_stream)
+        assert too_long.value.type == "invalid_request_error"
     source = {"type": "base64", "media_type": "image/png", "data": PICTURE}
     seen: Any = [{"role": "user", "content": [{"type": "image", "source": source}]}]
     with pytest.raises(anthropic.InternalServerError, match="image input is not supported"):
