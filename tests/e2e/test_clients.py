@@ -314,8 +314,12 @@ def test_anthropic_hears_of_errors(scene: Scene) -> None:
     seen: Any = [{"role": "user", "content": [{"type": "image", "source": source}]}]
     with pytest.raises(anthropic.InternalServerError, match="image input is not supported"):
         client.messages.create(model=scene.chat, max_tokens=5, messages=seen)
-    with pytest.raises(anthropic.AuthenticationError):
-        scene.anthropic.with_options(api_key="wrong").models.list()
+    stranger = scene.anthropic.with_options(api_key="wrong")
+    with pytest.raises(anthropic.AuthenticationError) as refused:
+        stranger.models.list()
+    assert refused.value.type == "authentication_error"
+    # One that has a token for somebody else may be told ours as a header besides.
+    assert stranger.models.list(extra_headers={"X-Api-Key": KEY}).data
 
 
 def test_anthropic_gives_up_a_stream(scene: Scene) -> None:

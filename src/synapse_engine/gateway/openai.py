@@ -9,14 +9,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header
 from starlette.responses import Response
 
-from synapse_engine.errors import SynapseError
-from synapse_engine.gateway.dialect import Dialect, error_body
+from synapse_engine.gateway.dialect import ANTHROPIC_VERSION, Dialect
 from synapse_engine.gateway.documented import JSON_BODY, refusals
 from synapse_engine.gateway.encoded import Encoded
 from synapse_engine.gateway.listing import Listed, ListedMode, ListedRemote, Listing
 
-# Anthropic's clients send it with every request.
-Version = Annotated[str | None, Header(alias="anthropic-version")]
+Version = Annotated[str | None, Header(alias=ANTHROPIC_VERSION)]
 
 AnyListed = Listed | ListedRemote | ListedMode
 OURS = "synapse-engine"
@@ -63,15 +61,8 @@ def openai_router(listing: Listing) -> APIRouter:
     @router.get("/v1/models/{name:path}", summary="One model, by any of its names")
     async def one_model(name: str, anthropic_version: Version = None) -> Encoded:
         describe = openai_model if anthropic_version is None else anthropic_model
-        try:
-            return Encoded(
-                describe(
-                    listing.mode(name) or listing.remote(name) or await listing.one(name), listing.created
-                )
-            )
-        except SynapseError as error:
-            dialect = Dialect.OPENAI if anthropic_version is None else Dialect.ANTHROPIC
-            return Encoded(error_body(dialect, error), status_code=error.status)
+        found = listing.mode(name) or listing.remote(name) or await listing.one(name)
+        return Encoded(describe(found, listing.created))
 
     return router
 

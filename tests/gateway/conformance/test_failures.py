@@ -93,7 +93,10 @@ async def test_the_servers_own_error(bed: Bed, path: str, assert_shape: Shape) -
         (refusal(404, b"File Not Found"), "File Not Found"),
         (refusal(504, b"too slow"), "too slow"),
         (refusal(599, b"odd"), "odd"),
-        (b"HTTP/1.1 404 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nnot\r\n5\r\n here\r\n0\r\n\r\n", "not here"),
+        (
+            b"HTTP/1.1 404 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nnot\r\n5\r\n here\r\n0\r\n\r\n",
+            "not here",
+        ),
         (b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n", "refused"),
     ],
 )
