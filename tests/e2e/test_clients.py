@@ -353,13 +353,15 @@ def ollama_talk(question: str) -> list[Any]:
 
 
 def test_ollama_lists_loads_and_unloads(scene: Scene) -> None:
-    names = [model.model for model in scene.ollama.list().models]
+    listed = [model.model for model in scene.ollama.list().models]
+    names = [name for name in listed if name and not name.startswith("synapse/")]
     others = [f"{name}:latest" for name in ("parisian", scene.embedding, scene.reranking)]
     assert names == [f"{scene.chat}:latest", *others]
     loaded = scene.ollama.generate(scene.chat, "", keep_alive="10m")
     assert loaded.done_reason == "load"
     running = {model.model: model for model in scene.ollama.ps().models}
     assert running[f"{scene.chat}:latest"].context_length == 4096
+    assert scene.ollama.show("synapse/council:latest").capabilities == ["completion"]
     shown = scene.ollama.show(scene.chat)
     assert shown.modelinfo is not None and shown.modelinfo["llama.context_length"] == 4096
     unloaded = scene.ollama.generate(scene.chat, "", keep_alive=0)

@@ -69,7 +69,7 @@ def refusal(status: int, body: bytes) -> bytes:
 
 @shaped
 async def test_the_servers_own_error(bed: Bed, path: str, assert_shape: Shape) -> None:
-    """It knows OpenAI's alone, which pass as they are; the connection goes on, the next request is like it."""
+    """It knows OpenAI's alone, which pass as they are; the connection goes on with requests like it."""
     body = json.dumps({"error": ERROR}).encode()
     client, connection, _ = await bed.ask(bed.post(path=path))
     for _ in range(3):

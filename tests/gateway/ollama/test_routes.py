@@ -293,8 +293,12 @@ async def test_large_bodies(tmp_path: Path, engine: Path, stage: Stage) -> None:
 async def test_the_lists(plane: ControlPlane, greeter: str) -> None:
     await plane.patch(f"/api/models/{greeter}", {"settings": {"variants": [{"name": "pirate"}]}})
     models = (await plane.get("/api/tags")).json()["models"]
-    assert [model["name"] for model in models] == [f"{greeter}:latest", "pirate:latest"]
-    assert len({model["digest"] for model in models}) == 2 and len(models[0]["digest"]) == 64
+    modes = [f"synapse/{mode}:latest" for mode in ("auto", "simple", "two_stage", "council", "debate")]
+    assert [model["name"] for model in models] == [f"{greeter}:latest", "pirate:latest", *modes]
+    assert {len(digest) for digest in {model["digest"] for model in models}} == {64}
+    assert len({model["digest"] for model in models}) == len(models)
+    assert {frozenset(model) for model in models} == {frozenset(models[0])}
+    assert {frozenset(model["details"]) for model in models} == {frozenset(models[0]["details"])}
     assert models[0]["details"]["quantization_level"] == "Q4_K_M"
     assert models[0]["modified_at"].startswith("20")
     assert (await plane.get("/api/ps")).json() == {"models": []}
@@ -322,6 +326,22 @@ async def test_what_a_model_is(plane: ControlPlane, greeter: str, field: str) ->
     assert shown["parameters"] == "num_ctx 4096"
     unknown = await plane.post("/api/show", {field: "nobody"})
     assert unknown.status_code == 404 and problem(unknown).startswith("Model not found: nobody")
+
+
+@pytest.mark.parametrize("name", ["synapse/council", "box/far", "box/far:7b"])
+async def test_what_has_no_file_here_is_listed_shown_and_pulled(
+    plane: ControlPlane, greeter: str, name: str
+) -> None:
+    """Clients offer what the list has, and look at it and pull it before they ask it."""
+    box = {"url": "http://127.0.0.1:9/v1", "model": name.removeprefix("box/")}
+    (await plane.http.put("/api/upstreams/box", json=box)).raise_for_status()
+    names = [model["name"] for model in (await plane.get("/api/tags")).json()["models"]]
+    (tagged,) = [each for each in names if each.removesuffix(":latest") == name]
+    for asked in (name, tagged):
+        shown = await plane.post("/api/show", {"model": asked})
+        assert shown.status_code == 200, shown.text
+        assert shown.json()["capabilities"] == ["completion"]
+        assert records(await plane.post("/api/pull", {"model": asked})) == [{"status": "success"}]
 
 
 @pytest.mark.parametrize("path", ["/", "/api/tags", "/api/version"])

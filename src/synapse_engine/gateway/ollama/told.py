@@ -34,8 +34,8 @@ class Piece:
 class Teller:
     """Reads the server's events, of a chat or of a completion; counts and durations are known at the end.
 
-    begun: what the client wrote of the answer itself, for the model to go on with. Some builds of llama-server
-    say it again before what follows, and Ollama does not.
+    begun: what the client wrote of the answer itself, for the model to go on with. Some builds of
+    llama-server say it again before what follows, and Ollama does not.
     """
 
     def __init__(self, begun: str = "") -> None:
