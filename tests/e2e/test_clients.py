@@ -426,6 +426,16 @@ def test_ollama_embeds(scene: Scene) -> None:
     assert scene.ollama.embeddings(scene.embedding, "one").embedding == one
 
 
+def test_long_texts_are_embedded_and_ranked(scene: Scene) -> None:
+    """Longer than the batch of 512 tokens that llama-server has by itself."""
+    text = "a " * 450
+    embedded = scene.ollama.embed(scene.embedding, text)
+    assert embedded.prompt_eval_count is not None and embedded.prompt_eval_count > 1000
+    asked = {"model": scene.reranking, "query": "one", "documents": [text]}
+    (ranked,) = scene.serve.http.post("/v1/rerank", json=asked).raise_for_status().json()["results"]
+    assert isinstance(ranked["relevance_score"], float)
+
+
 def test_ollama_hears_of_errors(scene: Scene) -> None:
     talk = [{"role": "user", "content": "Hi"}]
     for is_stream in (True, False):
