@@ -201,6 +201,7 @@ class TestNews:
             lines = response.aiter_lines()
             assert response.status_code == 200
             assert response.headers["content-type"] == "text/event-stream"
+            assert response.headers["x-accel-buffering"] == "no"
             assert (await anext(lines)).startswith(":")
             (await plane.enter(model_id)).tell("ready")
             rest = [line async for line in lines]

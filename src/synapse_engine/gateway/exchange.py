@@ -35,7 +35,11 @@ CONNECT_AGAIN_SECONDS = (0.05, 0.2, 0.5, None)
 # Of a server's error: more than that has no words for anybody.
 ERROR_BYTES = 1 << 16
 CHUNKS_END = b"0\r\n\r\n"
-STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
+# As llama-server has it: a proxy that gathers an answer would keep the news to itself.
+STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
+    b"x-accel-buffering: no\r\n"
+)
 
 
 class Exchange:

@@ -38,6 +38,7 @@ def lines(response: httpx.Response) -> tuple[list[dict[str, Any]], list[str]]:
     """The events of a stream that ended well, and its comments."""
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == "text/event-stream"
+    assert response.headers["x-accel-buffering"] == "no"
     blocks = response.text.split("\n\n")
     assert blocks[-2:] == ["data: [DONE]", ""]
     events = [json.loads(block.removeprefix("data: ")) for block in blocks[:-2] if block.startswith("data: ")]

@@ -61,6 +61,7 @@ async def test_a_chat_is_streamed_as_records(plane: ControlPlane, greeter: str) 
     asked = {"model": f"{greeter}:latest", "messages": MESSAGES, "options": {"num_predict": 9}}
     response = await plane.post("/api/chat", asked)
     assert response.headers["content-type"] == "application/x-ndjson"
+    assert response.headers["x-accel-buffering"] == "no"
     *parts, last = records(response)
     assert [part["message"] for part in parts] == [
         {"role": "assistant", "content": "Hel"},
