@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from synapse_engine.errors import RequestCancelled, SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
+from synapse_engine.gateway.as_models.told import message_start
 from synapse_engine.gateway.body import Body, in_memory
 from synapse_engine.gateway.dialect import Dialect, error_event, event
 from synapse_engine.gateway.endpoints import NamedBy, name_and_path, name_in_query, with_name_in_query
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 # Until the fleet has noticed, at the latest, that a server has gone.
 CONNECT_AGAIN_SECONDS = (0.05, 0.2, 0.5, None)
+# How a stream of Anthropic's does not begin. llama-server leaves out its start where the answer's first
+# character takes several tokens, as emojis do, and clients make nothing of what follows.
+STARTLESS = (b"event: content_block_start", b"event: message_delta")
 # Of a server's error: more than that has no words for anybody.
 ERROR_BYTES = 1 << 16
 CHUNKS_END = b"0\r\n\r\n"
@@ -152,7 +156,7 @@ class Exchange:
     def answer_begins(self, head: AnswerHead, length: int | None) -> None:
         self._call.status = head.status
         self._call.stage = Stage.ANSWERING
-        if head.status >= 400 and (self._has_head or self._is_to_be_reworded()):
+        if head.status >= 400 and (self._has_head or self._is_anthropic_of_ours()):
             self._withheld = b""
             return
         if self._has_head:
@@ -182,6 +186,8 @@ class Exchange:
         if call.first_byte is None:
             call.first_byte = time.monotonic()
             call.head = data[:HEAD_BYTES]
+            if data.startswith(STARTLESS) and self._is_anthropic_of_ours():
+                self._add(message_start(f"msg_{call.id}", call.asked or call.model_id or ""))
         call.bytes_out += len(data)
         call.tail = data[-TAIL_BYTES:] if len(data) >= TAIL_BYTES else (call.tail + data)[-TAIL_BYTES:]
         if self._withheld is None:
@@ -386,8 +392,8 @@ class Exchange:
         self._body.close()
         self._gateway.activity.end(self._call, outcome)
 
-    def _is_to_be_reworded(self) -> bool:
-        """llama-server speaks Anthropic's dialect, but for its errors: these are in OpenAI's shape."""
+    def _is_anthropic_of_ours(self) -> bool:
+        """llama-server speaks Anthropic's dialect but for its errors, which are in OpenAI's shape."""
         return self._head.endpoint.dialect is Dialect.ANTHROPIC and self._target.remote is None
 
     def _add_error(self, status: int, body: bytes) -> None:
@@ -396,7 +402,7 @@ class Exchange:
         if not self._has_head:
             error, common = refusal_of(status, body), self._common_headers()
             self._out.append(plain_answer(dialect, error, (), common, self.keep_alive, self._head.method))
-        elif self._is_to_be_reworded():
+        elif self._is_anthropic_of_ours():
             self._add(error_event(dialect, refusal_of(status, body), b""))
         else:
             self._add(event(dialect, body))

@@ -116,6 +116,37 @@ async def test_an_error_that_breaks_off_is_no_answer(bed: Bed) -> None:
     assert_anthropic(502, answer.json())
 
 
+def sse(name: str, **content: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps({'type': name, **content})}\n\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("first", "is_repaired"),
+    [
+        (sse("content_block_start", index=0), True),
+        (sse("message_delta", usage={"output_tokens": 0}), True),
+        (sse("message_start", message={}), False),
+        (sse("error", error={}), False),
+        (sse("ping"), False),
+    ],
+)
+async def test_a_stream_of_anthropics_has_its_start(bed: Bed, first: bytes, is_repaired: bool) -> None:
+    """llama-server leaves it out where the first character takes several tokens, or there is none."""
+    rest = sse("message_stop")
+    reply = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (first, rest)]
+    request = bed.post(path="/v1/messages", body=bed.body(stream=True))
+    _, answer = await bed.exchange(request, STREAM, *reply, b"0\r\n\r\n")
+    assert answer.body.endswith(first + rest)
+    start = answer.body.removesuffix(first + rest)
+    assert bool(start) is is_repaired
+    if is_repaired:
+        name, _, data = start.decode().partition("\ndata: ")
+        assert name == "event: message_start" and start.endswith(b"\n\n")
+        message = json.loads(data)["message"]
+        assert (message["role"], message["model"], message["content"]) == ("assistant", bed.model_id, [])
+        assert set(message["usage"]) == {"input_tokens", "output_tokens"}
+
+
 @shaped
 async def test_no_answer(bed: Bed, path: str, assert_shape: Shape) -> None:
     client, connection, _ = await bed.ask(bed.post(path=path))

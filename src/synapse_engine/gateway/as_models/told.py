@@ -74,9 +74,7 @@ class AnthropicTeller:
         self._kind: str | None = None
 
     def begin(self) -> bytes:
-        empty: dict[str, Any] = {"content": [], "stop_reason": None, "stop_sequence": None}
-        usage = {"input_tokens": 0, "output_tokens": 0}
-        return _named("message_start", {"message": {**self._facts, **empty, "usage": usage}})
+        return message_start(self._facts["id"], self._facts["model"])
 
     def say(self, said: Utterance) -> bytes:
         if said.kind == "comment":
@@ -109,6 +107,21 @@ class AnthropicTeller:
 
     def _close(self) -> bytes:
         return _named("content_block_stop", {"index": self._block})
+
+
+def message_start(message_id: str, model: str) -> bytes:
+    """An Anthropic stream's first event, where no tokens are known yet."""
+    message: dict[str, Any] = {
+        "id": message_id,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 0, "output_tokens": 0},
+    }
+    return _named("message_start", {"message": message})
 
 
 def comment(text: str) -> bytes:
