@@ -36,6 +36,9 @@ BRING_GPUS_ENV = frozenset(["LLAMA_ARG_RPC"])
 
 DEFAULT_CONTEXT_TOKENS = 32_768
 SINGLE_SLOT_BELOW_TOKENS = 16_384
+# Texts that are embedded or ranked are read in one batch or refused. The engine's own are of 512 tokens;
+# longer ones take memory for all of their length, whatever they are used for.
+ONE_BATCH_TOKENS = 2048
 
 
 def check_settings(settings: Mapping[str, Any], engine: Engine | None) -> None:
@@ -111,6 +114,8 @@ def default_options(
     if str(context).isdecimal() and int(context) < SINGLE_SLOT_BELOW_TOKENS:
         options["parallel"] = 1
     options["cache_ram"] = prompt_cache_bytes >> 20 if model.kind is Kind.CHAT else 0
+    if model.kind is not Kind.CHAT and str(context).isdecimal():
+        options["ubatch_size"] = min(int(context), ONE_BATCH_TOKENS)
     if model.kind is Kind.EMBEDDING:
         options["embeddings"] = True
     if model.kind is Kind.RERANKING:

@@ -23,7 +23,11 @@ from synapse_engine.gateway.upstream import Answering
 KEEP_ALIVE_SECONDS = 15.0
 KEEP_ALIVE = b":\n\n"
 JSON_HEADERS = [(b"content-type", b"application/json")]
-STREAM_HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
+STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
 
 log = logging.getLogger(__name__)
 
