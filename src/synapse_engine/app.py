@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -122,7 +122,11 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
         counts.see(server.model_id, server.state, server.replica)
         gateway.lines.follow(server)
 
-    registry = Registry.open(folder.registry, live.changes.some_models)
+    def on_choices(model_ids: Iterable[str]) -> None:
+        live.changes.some_models(model_ids)
+        gateway.lines.look_again(model_ids)
+
+    registry = Registry.open(folder.registry, on_choices)
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=UPSTREAM_KEEP_ALIVE_SECONDS)
     jar = aiohttp.DummyCookieJar()
     async with (
@@ -190,28 +194,36 @@ async def wire(settings: Settings, folder: DataFolder) -> AsyncIterator[tuple[Se
             queries=queries,
             benchmarks=benchmarks,
         )
-        work = (
-            lambda: tell(services),
-            logs.keep_small,
-            fleet.budget.memories.watch,
-            fleet.idle_stops.watch,
-            recorder.run,
-            gateway.remotes.watch,
-        )
-        tasks = [asyncio.create_task(_keep_up(each)) for each in work]
-        try:
+        async with at_work(services, waking):
             yield services, build_application(services, gateway_router(gateway, registry, fleet))
-        finally:
-            await downloads.close()
-            await queries.close()
-            await benchmarks.close()
-            await waking.close()
-            gateway.pool.close()
-            live.bus.close()
-            for task in tasks:
-                task.cancel()
-            # After a graceful end nothing is left to let go of; after a defect the models stay loaded.
-            await fleet.let_go(0.0)
+
+
+@asynccontextmanager
+async def at_work(services: Services, waking: Waking) -> AsyncIterator[None]:
+    """What is done all the time meanwhile; on leaving, everything that is under way is ended."""
+    fleet, gateway = services.fleet, services.gateway
+    work = (
+        lambda: tell(services),
+        services.logs.keep_small,
+        fleet.budget.memories.watch,
+        fleet.idle_stops.watch,
+        services.recorder.run,
+        gateway.remotes.watch,
+    )
+    tasks = [asyncio.create_task(_keep_up(each)) for each in work]
+    try:
+        yield
+    finally:
+        await services.downloads.close()
+        await services.queries.close()
+        await services.benchmarks.close()
+        await waking.close()
+        gateway.pool.close()
+        services.live.bus.close()
+        for task in tasks:
+            task.cancel()
+        # After a graceful end nothing is left to let go of; after a defect the models stay loaded.
+        await fleet.let_go(0.0)
 
 
 @asynccontextmanager

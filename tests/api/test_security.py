@@ -147,7 +147,9 @@ KEYS = [
     ({"X-Api-Key": "s3cret"}, True),
     ({"Authorization": "Basic czNjcmV0", "X-Api-Key": "s3cret"}, True),
     ({"Authorization": "Bearer wrong"}, False),
-    ({"Authorization": "Bearer wrong", "X-Api-Key": "s3cret"}, False),
+    ({"Authorization": "Bearer another's", "X-Api-Key": "s3cret"}, True),
+    ({"Authorization": "Bearer s3cret", "X-Api-Key": "another's"}, True),
+    ({"Authorization": "Bearer wrong", "X-Api-Key": "wrong too"}, False),
     ({"Authorization": "Bearer"}, False),
     ({"Authorization": "Basic s3cret"}, False),
     ({"Authorization": "s3cret"}, False),
@@ -220,3 +222,10 @@ async def test_refusals_under_v1_have_openais_shape() -> None:
     error = response.json()["error"]
     assert error["code"] == "unauthorized"
     assert error["message"].startswith("API key missing or wrong. Send the value of SYNAPSE_API_KEY")
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/x", "/v1/messages"])
+async def test_refusals_of_anthropics_clients_have_anthropics_shape(path: str) -> None:
+    response = await ask(KEYED, path, {"anthropic-version": "2023-06-01"})
+    assert response.status_code == 401
+    assert (response.json()["type"], response.json()["error"]["type"]) == ("error", "authentication_error")

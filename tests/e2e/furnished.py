@@ -64,11 +64,16 @@ def run_models(plane: Serving) -> None:
 def keep_results(plane: Serving, tokens: int) -> None:
     asked = {"query": QUESTION, "mode": "council", "options": {"max_tokens": tokens}}
     plane.http.post("/api/query", json=asked).raise_for_status()
+    benchmark(plane)
+    upstream = {"url": f"{plane.url}/v1"}
+    plane.http.put("/api/upstreams/box", json=upstream).raise_for_status()
+
+
+def benchmark(plane: Serving) -> None:
+    """A short run of two models, from beginning to end."""
     prompts = [{"text": "What is the capital of France?", "max_tokens": 8, "fixed_length": True}]
     run = {"models": [RUNNING, ALSO_RUNNING], "prompts": prompts, "repetitions": 1}
     begun = plane.http.post("/api/benchmarks", json=run)
     begun.raise_for_status()
     path = f"/api/benchmarks/{begun.json()['id']}"
     until(lambda: plane.http.get(path).json()["status"] == "done", 60)
-    upstream = {"url": f"{plane.url}/v1"}
-    plane.http.put("/api/upstreams/box", json=upstream).raise_for_status()

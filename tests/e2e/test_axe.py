@@ -10,7 +10,14 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.e2e.axe import violations
 from tests.e2e.browsing import LOAD_MS, browsing
-from tests.e2e.furnished import ALSO_RUNNING, FAILED, NAMES, RUNNING, furnished
+from tests.e2e.furnished import (
+    ALSO_RUNNING,
+    FAILED,
+    NAMES,
+    RUNNING,
+    benchmark,
+    furnished,
+)
 from tests.e2e.serving import Serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -152,3 +159,32 @@ def test_what_is_opened_and_said(page: Page, plane: Serving) -> None:
         bring_about(page)
         found += violations(page, bring_about.__name__)
     assert found == [], "\n".join(found)
+
+
+def test_a_debate_while_it_goes_on(page: Page, plane: Serving) -> None:
+    options = {"turns": 10, "max_tokens": 200}
+    asked = {"query": "Is one language enough?", "mode": "debate", "options": options, "detach": True}
+    query_id = plane.http.post("/api/query", json=asked).json()["id"]
+    page.evaluate(f"location.hash = '#/ask?q={query_id}'")
+    expect(page.get_by_role("region", name=re.compile("^PRO")).first).to_be_visible(timeout=LOAD_MS)
+    found = violations(page, "debate")
+    status = plane.http.get(f"/api/query/{query_id}").json()["status"]
+    plane.http.post(f"/api/query/{query_id}/cancel").raise_for_status()
+    assert (status, found) == ("running", [])
+
+
+def test_two_runs_compared(page: Page, plane: Serving) -> None:
+    benchmark(plane)
+    page.evaluate("location.hash = '#/benchmarks?run=1'")
+    page.get_by_role("combobox", name="Compare with").select_option(index=1)
+    expect(page.get_by_role("table", name="B divided by A")).to_be_visible()
+    assert violations(page, "compared") == []
+
+
+def test_who_has_no_key_is_asked_for_it(plane: Serving) -> None:
+    refusal = {"error": "API key required", "detail": "", "timestamp": "2026-01-01T00:00:00Z"}
+    with browsing(plane.url, forgives=("401",)) as page:
+        page.route("**/api/**", lambda route: route.fulfill(status=401, json=refusal))
+        page.reload()
+        expect(page.get_by_role("dialog", name="API key")).to_be_visible()
+        assert violations(page, "key") == []

@@ -305,15 +305,21 @@ def test_anthropic_hears_of_errors(scene: Scene) -> None:
         client.messages.create(model="nobody", max_tokens=5, messages=talk)
     with pytest.raises(anthropic.NotFoundError):
         client.models.retrieve("nobody")
-    with pytest.raises(anthropic.BadRequestError, match="context size"):
-        talk_too_long: Any = [{"role": "user", "content": "word " * 5000}]
-        client.messages.create(model=scene.chat, max_tokens=5, messages=talk_too_long)
+    talk_too_long: Any = [{"role": "user", "content": "word " * 5000}]
+    for is_stream in (True, False):
+        with pytest.raises(anthropic.BadRequestError, match="context size") as too_long:
+            client.messages.create(model=scene.chat, max_tokens=5, messages=talk_too_long, stream=is_stream)
+        assert too_long.value.type == "invalid_request_error"
     source = {"type": "base64", "media_type": "image/png", "data": PICTURE}
     seen: Any = [{"role": "user", "content": [{"type": "image", "source": source}]}]
     with pytest.raises(anthropic.InternalServerError, match="image input is not supported"):
         client.messages.create(model=scene.chat, max_tokens=5, messages=seen)
-    with pytest.raises(anthropic.AuthenticationError):
-        scene.anthropic.with_options(api_key="wrong").models.list()
+    stranger = scene.anthropic.with_options(api_key="wrong")
+    with pytest.raises(anthropic.AuthenticationError) as refused:
+        stranger.models.list()
+    assert refused.value.type == "authentication_error"
+    # One that has a token for somebody else may be told ours as a header besides.
+    assert stranger.models.list(extra_headers={"X-Api-Key": KEY}).data
 
 
 def test_anthropic_gives_up_a_stream(scene: Scene) -> None:
@@ -347,13 +353,15 @@ def ollama_talk(question: str) -> list[Any]:
 
 
 def test_ollama_lists_loads_and_unloads(scene: Scene) -> None:
-    names = [model.model for model in scene.ollama.list().models]
+    listed = [model.model for model in scene.ollama.list().models]
+    names = [name for name in listed if name and not name.startswith("synapse/")]
     others = [f"{name}:latest" for name in ("parisian", scene.embedding, scene.reranking)]
     assert names == [f"{scene.chat}:latest", *others]
     loaded = scene.ollama.generate(scene.chat, "", keep_alive="10m")
     assert loaded.done_reason == "load"
     running = {model.model: model for model in scene.ollama.ps().models}
     assert running[f"{scene.chat}:latest"].context_length == 4096
+    assert scene.ollama.show("synapse/council:latest").capabilities == ["completion"]
     shown = scene.ollama.show(scene.chat)
     assert shown.modelinfo is not None and shown.modelinfo["llama.context_length"] == 4096
     unloaded = scene.ollama.generate(scene.chat, "", keep_alive=0)
@@ -416,6 +424,16 @@ def test_ollama_embeds(scene: Scene) -> None:
     (short,) = scene.ollama.embed(scene.embedding, "one", dimensions=8).embeddings
     assert len(short) == 8 and vector_length(short) == pytest.approx(1)
     assert scene.ollama.embeddings(scene.embedding, "one").embedding == one
+
+
+def test_long_texts_are_embedded_and_ranked(scene: Scene) -> None:
+    """Longer than the batch of 512 tokens that llama-server has by itself."""
+    text = "a " * 450
+    embedded = scene.ollama.embed(scene.embedding, text)
+    assert embedded.prompt_eval_count is not None and embedded.prompt_eval_count > 1000
+    asked = {"model": scene.reranking, "query": "one", "documents": [text]}
+    (ranked,) = scene.serve.http.post("/v1/rerank", json=asked).raise_for_status().json()["results"]
+    assert isinstance(ranked["relevance_score"], float)
 
 
 def test_ollama_hears_of_errors(scene: Scene) -> None:

@@ -89,9 +89,10 @@ async def test_anthropics_clients_get_their_own_shape(plane: ControlPlane) -> No
     assert variant["display_name"] == "Qwen 7B (Q4_K_M), pirate"
     assert datetime.fromisoformat(model["created_at"]).tzinfo is not None
     assert (await plane.get(f"/v1/models/{model_id}", headers=ANTHROPIC)).json() == model
-    unknown = await plane.get("/v1/models/nobody", headers=ANTHROPIC)
-    assert unknown.status_code == 404
-    assert (unknown.json()["type"], unknown.json()["error"]["type"]) == ("error", "not_found_error")
+    for path in ("/v1/models/nobody", "/v1/files"):
+        unknown = await plane.get(path, headers=ANTHROPIC)
+        assert unknown.status_code == 404
+        assert (unknown.json()["type"], unknown.json()["error"]["type"]) == ("error", "not_found_error")
 
 
 async def test_an_empty_list_of_anthropics(plane: ControlPlane) -> None:

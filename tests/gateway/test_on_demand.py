@@ -341,3 +341,18 @@ class TestNews:
             (await plane.enter(model_id)).tell("ready")
             (told,) = [line async for line in lines if line.startswith("data:")]
         assert "No such grammar: xxx" in json.loads(told.removeprefix("data:"))["error"]["message"]
+
+    async def test_it_is_one_of_anthropics_where_they_ask(self, plane: ControlPlane) -> None:
+        reply = {"error": {"code": 400, "message": "too long", "type": "x"}}
+        behaviour = Behaviour(loads_when_told=True, reply=reply, status=400)
+        model_id = await enabled(plane, behaviour=behaviour)
+        asked = {"model": model_id, "stream": True}
+        async with plane.http.stream("POST", "/v1/messages", json=asked) as response:
+            lines = response.aiter_lines()
+            assert (await anext(lines)).startswith(":")
+            (await plane.enter(model_id)).tell("ready")
+            rest = [line async for line in lines if line and not line.startswith(":")]
+        assert rest[0] == "event: error"
+        (told,) = [json.loads(line.removeprefix("data:")) for line in rest[1:]]
+        assert (told["type"], told["error"]["type"]) == ("error", "invalid_request_error")
+        assert told["error"]["message"].endswith("too long")

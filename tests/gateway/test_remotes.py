@@ -298,10 +298,11 @@ async def too_many(server: RemoteServer, asked: Asked, writer: asyncio.StreamWri
     await say(writer, {"error": {"message": "slow down"}}, "Retry-After: 7\r\n", "429 Too Many Requests")
 
 
-async def test_its_own_errors_pass_as_they_are(plane: ControlPlane, server: RemoteServer) -> None:
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages"])
+async def test_its_own_errors_pass_as_they_are(plane: ControlPlane, server: RemoteServer, path: str) -> None:
     server.answer = too_many
     await put(plane, "box", server.url)
-    answer = await plane.post(CHAT, {"model": "box"})
+    answer = await plane.post(path, {"model": "box"})
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
     assert answer.json() == {"error": {"message": "slow down"}}
     call = await last_call(plane)

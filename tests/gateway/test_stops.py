@@ -119,7 +119,9 @@ async def test_who_waits_in_line_is_refused(plane: ControlPlane, path: str) -> N
     await until(lambda: line.in_flight + len(line.waiting) == STREAMS)
     seated = line.in_flight
     stopping = asyncio.create_task(stop(plane, model_id))
-    await until(lambda: plane.services.fleet.servers[model_id].state == "stopping")
+    # At once, while those who are being answered still are.
+    await until(lambda: sum(stream.done() for stream in streams) == STREAMS - seated)
+    assert line.in_flight == seated
     for _ in EVENTS[1:] * seated:
         actor.tell("go on")
     assert (await stopping).json()["status"] == "stopped"

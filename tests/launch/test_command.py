@@ -49,7 +49,7 @@ def command(
     *,
     prompt_cache: int = 2 * GIB,
     engine: Engine = ENGINE,
-    sees_gpus: bool = True,
+    is_without_gpus: bool = False,
     **facts: Any,
 ) -> Command:
     model = fake_model(Path("/models/qwen.gguf"), **({"context_length": 40_960} | facts))
@@ -61,7 +61,7 @@ def command(
         port=8080,
         port_is_pinned=False,
         api_key="secret",
-        sees_gpus=sees_gpus,
+        is_without_gpus=is_without_gpus,
         prompt_cache_bytes=prompt_cache,
     )
 
@@ -97,11 +97,15 @@ DEFAULTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "embedding": (
         {"kind": Kind.EMBEDDING, "context_length": 512},
-        ["--ctx-size", "512", "--parallel", "1", "--cache-ram", "0", "--embeddings"],
+        ["--ctx-size", "512", "--parallel", "1", "--cache-ram", "0", "--ubatch-size", "512", "--embeddings"],
     ),
     "reranking": (
         {"kind": Kind.RERANKING, "context_length": 512},
-        ["--ctx-size", "512", "--parallel", "1", "--cache-ram", "0", "--reranking"],
+        ["--ctx-size", "512", "--parallel", "1", "--cache-ram", "0", "--ubatch-size", "512", "--reranking"],
+    ),
+    "embedding of long texts": (
+        {"kind": Kind.EMBEDDING, "context_length": 32_768},
+        ["--ctx-size", "32768", "--cache-ram", "0", "--ubatch-size", "2048", "--embeddings"],
     ),
     "with a draft": ({**DRAFTED}, [*CHAT, *DRAFT]),
     "with a draft head, which is only named": ({"draft": "/models/eagle3.gguf"}, CHAT),
@@ -118,7 +122,7 @@ def test_defaults(case: str) -> None:
 
 def fits(settings: dict[str, Any] | None = None, **facts: Any) -> str | None:
     """What it is told of fitting itself in, where the engine lists no GPU."""
-    argv = options(settings, engine=FITTING, sees_gpus=False, **facts)
+    argv = options(settings, engine=FITTING, is_without_gpus=True, **facts)
     return argv[argv.index("--fit") + 1] if "--fit" in argv else None
 
 
@@ -199,6 +203,14 @@ def test_chosen(case: str) -> None:
 def test_a_kinds_flag_can_be_refused() -> None:
     facts = {"kind": Kind.EMBEDDING, "context_length": 512}
     assert "--embeddings" not in options({"embeddings": False}, **facts)
+
+
+def test_how_long_a_text_may_be_is_a_persons_to_say() -> None:
+    facts = {"kind": Kind.EMBEDDING, "context_length": 8192}
+    argv = options({"ubatch_size": 8192, "batch_size": 8192}, **facts)
+    assert argv[argv.index("--ubatch-size") + 1] == "8192"
+    argv = options({"ctx_size": 1024}, **facts)
+    assert argv[argv.index("--ubatch-size") + 1] == "1024"
 
 
 def test_defaults_that_the_engine_does_not_know_are_left_out() -> None:

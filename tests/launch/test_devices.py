@@ -7,7 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from synapse_engine.launch.base import Device
 from synapse_engine.launch.devices import EngineDevices, parse_devices, ram
+from synapse_engine.launch.local import LocalLauncher
+from synapse_engine.launch.logs import Logs
 
 MIB = 1 << 20
 LISTED = """\
@@ -33,18 +36,37 @@ def test_none() -> None:
     assert parse_devices("Available devices:\n  (none)\n") == []
 
 
-async def test_an_engine_without_gpus_is_asked_once(tmp_path: Path) -> None:
-    engine = tmp_path / "engine"
-    engine.write_text(f"#!/bin/sh\necho x >> {tmp_path}/asked; echo '  (none)'\n")
-    engine.chmod(0o755)
-    devices = EngineDevices()
-    assert [await devices.current(str(engine)) for _ in range(3)] == [[], [], []]
+def engine(tmp_path: Path, answer: str) -> str:
+    """One that notes each time that it is asked."""
+    path = tmp_path / "engine"
+    path.write_text(f"#!/bin/sh\necho x >> {tmp_path}/asked; echo '{answer}'\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"), [("Available devices:\n  (none)", []), ("error: invalid argument", None)]
+)
+async def test_an_engine_without_gpus_is_not_asked_every_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, seen: list[Device] | None
+) -> None:
+    devices, path = EngineDevices(), engine(tmp_path, answer)
+    assert [await devices.current(path) for _ in range(3)] == [seen] * 3
     assert (tmp_path / "asked").read_text() == "x\n"
+    monkeypatch.setattr("synapse_engine.launch.devices.FRESH_SECONDS_WITHOUT", -1.0)
+    devices = EngineDevices()
+    assert [await devices.current(path) for _ in range(2)] == [seen] * 2
+    assert (tmp_path / "asked").read_text() == "x\n" * 3
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/"])
-async def test_an_engine_that_does_not_answer_has_none(path: str) -> None:
-    assert await EngineDevices().current(path) == []
+async def test_an_engine_that_does_not_answer(tmp_path: Path, path: str) -> None:
+    """It may see some: only one that says so is without."""
+    assert await EngineDevices().current(path) is None
+    launcher = LocalLauncher(Logs(tmp_path, 1 << 20))
+    assert [device.kind for device in await launcher.devices(path)] == ["ram"]
+    assert not await launcher.is_without_gpus(path)
+    assert await launcher.is_without_gpus(engine(tmp_path, "Available devices:"))
 
 
 def group(folder: Path, **files: object) -> None:

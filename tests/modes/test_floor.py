@@ -118,6 +118,13 @@ async def test_not_all_models_there_are_take_one_place() -> None:
     assert raised.value.detail.count("exceeds the context") == 3
 
 
+async def test_a_reason_ends_once() -> None:
+    with pytest.raises(NoAnswer) as raised:
+        await played("simple", {"a_fast": [says(LOST), says(LOST)]})
+    assert str(LOST).endswith("Its log says more.")
+    assert raised.value.detail.endswith("Its log says more.") and ".." not in raised.value.detail
+
+
 async def test_one_whose_time_is_over() -> None:
     """What it has said by then is the answer, and nobody else is asked."""
     found = await played(

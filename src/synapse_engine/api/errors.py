@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
@@ -45,10 +46,10 @@ def documented_stream(events: type[BaseModel], *statuses: int) -> dict[int | str
     return refused | {200: {"model": events}}
 
 
-def answer(path: str, error: SynapseError) -> JSONResponse:
-    return JSONResponse(
-        error_body(dialect_of(path), error), status_code=error.status, headers=error_headers(error)
-    )
+def answer(path: str, headers: Headers, error: SynapseError) -> JSONResponse:
+    """headers: of the request."""
+    body = error_body(dialect_of(path, headers), error)
+    return JSONResponse(body, status_code=error.status, headers=error_headers(error))
 
 
 def install(app: FastAPI) -> None:
@@ -56,7 +57,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(SynapseError)
     async def known(request: Request, error: SynapseError) -> JSONResponse:
-        return answer(request.url.path, error)
+        return answer(request.url.path, request.headers, error)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
@@ -67,13 +68,13 @@ def install(app: FastAPI) -> None:
             found = _HttpError(405, "Method not allowed", f"{path} does not take {request.method}.")
         else:
             found = _HttpError(error.status_code, str(error.detail), f"{request.method} {path}")
-        response = answer(path, found)
+        response = answer(path, request.headers, found)
         response.headers.update(error.headers or {})
         return response
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return answer(request.url.path, _HttpError(422, "Invalid request", _describe(error)))
+        return answer(request.url.path, request.headers, _HttpError(422, "Invalid request", _describe(error)))
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, error: ClientDisconnect) -> Response:
@@ -83,7 +84,7 @@ def install(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s", request.method, request.url.path, exc_info=error)
         detail = f"{type(error).__name__}: {error}. This is a defect; the control plane's log has the trace."
-        return answer(request.url.path, _HttpError(500, "Internal error", detail))
+        return answer(request.url.path, request.headers, _HttpError(500, "Internal error", detail))
 
 
 def _describe(error: RequestValidationError) -> str:

@@ -21,9 +21,10 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
         try:
-            self._access.check(scope["scheme"], scope["path"], Headers(scope=scope))
+            self._access.check(scope["scheme"], scope["path"], headers)
         except Refused as refusal:
-            await answer(scope["path"], refusal)(scope, receive, send)
+            await answer(scope["path"], headers, refusal)(scope, receive, send)
             return
         await self._app(scope, receive, send)

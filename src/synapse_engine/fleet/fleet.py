@@ -90,7 +90,7 @@ class Fleet:
             kept_caches,
             port_range=port_range,
             is_active=self._is_active,
-            devices=launcher.devices,
+            is_without_gpus=launcher.is_without_gpus,
         )
         self.idle_stops = IdleStops(registry, self._models.values, self._unload, idle_stop_seconds)
         self.turns = Turns(start_concurrency)

@@ -27,7 +27,7 @@ from synapse_engine.fleet.demand import plan_demand, start_digest
 from synapse_engine.fleet.kept import KeptCaches, cache_name
 from synapse_engine.fleet.life import Attempt
 from synapse_engine.fleet.ports import Holding, plan_port
-from synapse_engine.launch.base import Command, Device, server_id_of
+from synapse_engine.launch.base import Command, server_id_of
 from synapse_engine.launch.command import build_command
 from synapse_engine.launch.engine import Engine, Engines
 
@@ -46,7 +46,7 @@ class Preparation:
         *,
         port_range: range,
         is_active: Callable[[str], bool],
-        devices: Callable[[str], Awaitable[list[Device]]],
+        is_without_gpus: Callable[[str], Awaitable[bool]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
@@ -55,7 +55,7 @@ class Preparation:
         self._admission = admission
         self._kept_caches = kept_caches
         self._is_active = is_active
-        self._devices = devices
+        self._is_without_gpus = is_without_gpus
         self._clock = clock
         # Of further replicas; a model's first one keeps its port in the registry.
         self._ports: dict[str, int] = {}
@@ -86,7 +86,7 @@ class Preparation:
         if replica == 1:
             self._check_pin(entry)
         server_id = server_id_of(model_id, replica)
-        sees_gpus = any(device.kind == "gpu" for device in await self._devices(engine.path))
+        is_without_gpus = await self._is_without_gpus(engine.path)
         demand = plan_demand(entry, engine, await self._admission.capacity())
         grant = await self._admission.admit(server_id, demand, terms, ran_out=attempt.ran_out)
         kept_as = self._kept_as(server_id, entry, engine, grant.context_tokens)
@@ -103,7 +103,7 @@ class Preparation:
                 port=port,
                 port_is_pinned=port_is_pinned,
                 api_key=secrets.token_urlsafe(24),
-                sees_gpus=sees_gpus,
+                is_without_gpus=is_without_gpus,
                 context_tokens=grant.context_tokens,
                 prompt_cache_bytes=grant.prompt_cache_bytes,
                 slot_save_path=str(self._kept_caches.folder) if kept_as else None,

@@ -68,11 +68,12 @@ class Access:
         return origin in self.origins or _short_origin(origin) == _short_origin(own)
 
     def _has_key(self, headers: Mapping[str, str]) -> bool:
+        """In either place: a client that has a token for somebody else as well sends both."""
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
-        given = credentials if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        given = [headers.get("x-api-key", ""), credentials if scheme.lower() == "bearer" else ""]
         # Headers are bytes, read as Latin-1 here. Browsers send that, shells the UTF-8 of the terminal.
-        given_bytes = given.strip(" \t").encode("latin-1")
-        return any(hmac.compare_digest(given_bytes, key) for key in self._keys)
+        given_bytes = [key.strip(" \t").encode("latin-1") for key in given]
+        return any(hmac.compare_digest(one, key) for one in given_bytes for key in self._keys)
 
 
 def _spellings(key: str) -> list[bytes]:

@@ -19,7 +19,7 @@ from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.question import prefix_of
 from synapse_engine.gateway.reply import Reply
 from synapse_engine.gateway.sse import Events
-from synapse_engine.gateway.usage import read_error
+from synapse_engine.gateway.usage import read_error, refusal_of
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,7 @@ class Asking:
             await reply.ask(b"POST", path, body)
             self.call.status, self.call.stage = reply.status, Stage.ANSWERING
             if reply.status >= 400:
-                text = await reply.whole()
-                raise ServerRefused(reply.status, read_error(text) or text.decode(errors="replace")[:1000])
+                raise refusal_of(reply.status, await reply.whole())
             async for piece in reply.pieces():
                 self._note(piece)
                 yield piece

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +17,8 @@ OLLAMA_PATHS = frozenset(
 OLLAMA_FOLDER = "/api/blobs/"
 LLAMA_SERVER_PATHS = frozenset({"/models", "/models/load", "/models/unload", "/props", "/slots"})
 
+# Anthropic's clients send it with every request.
+ANTHROPIC_VERSION = "anthropic-version"
 EVENT_ENDS = (b"\n\n", b"\r\n\r\n")
 
 _ANTHROPIC_TYPES = {
@@ -27,6 +30,7 @@ _ANTHROPIC_TYPES = {
     422: "invalid_request_error",
     429: "rate_limit_error",
     503: "overloaded_error",
+    504: "timeout_error",
 }
 
 
@@ -43,11 +47,12 @@ class Dialect(StrEnum):
     __hash__ = str.__hash__
 
 
-def dialect_of(path: str) -> Dialect:
+def dialect_of(path: str, header_names: Container[str] = ()) -> Dialect:
+    """header_names: of the request, where they are known. Some paths are both OpenAI's and Anthropic's."""
     if path == "/v1/messages" or path.startswith("/v1/messages/"):
         return Dialect.ANTHROPIC
     if path == "/v1" or path.startswith("/v1/"):
-        return Dialect.OPENAI
+        return Dialect.ANTHROPIC if ANTHROPIC_VERSION in header_names else Dialect.OPENAI
     if path in OLLAMA_PATHS or path.startswith(OLLAMA_FOLDER):
         return Dialect.OLLAMA
     if path in LLAMA_SERVER_PATHS:

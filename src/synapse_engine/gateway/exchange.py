@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from synapse_engine.errors import RequestCancelled, ServerRefused, SynapseError, UpstreamFailed
+from synapse_engine.errors import RequestCancelled, SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
+from synapse_engine.gateway.as_models.told import message_start
 from synapse_engine.gateway.body import Body, in_memory
 from synapse_engine.gateway.dialect import Dialect, error_event, event
 from synapse_engine.gateway.endpoints import NamedBy, name_and_path, name_in_query, with_name_in_query
@@ -22,7 +23,7 @@ from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.plain import plain_answer
 from synapse_engine.gateway.question import prefix_of
 from synapse_engine.gateway.upstream import Connection, message
-from synapse_engine.gateway.usage import read_error
+from synapse_engine.gateway.usage import refusal_of
 from synapse_engine.modes.steps import Mode
 
 if TYPE_CHECKING:
@@ -32,10 +33,16 @@ if TYPE_CHECKING:
 
 # Until the fleet has noticed, at the latest, that a server has gone.
 CONNECT_AGAIN_SECONDS = (0.05, 0.2, 0.5, None)
+# How a stream of Anthropic's does not begin. llama-server leaves out its start where the answer's first
+# character takes several tokens, as emojis do, and clients make nothing of what follows.
+STARTLESS = (b"event: content_block_start", b"event: message_delta")
+# Of a server's error: more than that has no words for anybody.
+ERROR_BYTES = 1 << 16
 CHUNKS_END = b"0\r\n\r\n"
+# As llama-server has it: a proxy that gathers an answer would keep the news to itself.
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
-    b"x-accel-buffering: no\r\n"  # as llama-server says: no proxy in between may keep it back
+    b"x-accel-buffering: no\r\n"
 )
 
 
@@ -48,7 +55,7 @@ class Exchange:
         "keep_alive response_complete disconnected"
         " _gateway _client _head _url _body _out _call _target _problem _seat _upstream"
         " _task _news _leave_line _is_begun _is_asked _has_head _is_chunked _has_length _is_stream"
-        " _is_late_error _has_retried"
+        " _withheld _has_retried"
     ).split()
 
     def __init__(self, gateway: Gateway, client: GatewayProtocol, head: RequestHead) -> None:
@@ -64,7 +71,9 @@ class Exchange:
         self._target: Target
         self._problem: SynapseError | None = None
         self._is_begun = self._is_asked = self._has_head = self._has_retried = False
-        self._is_chunked = self._has_length = self._is_stream = self._is_late_error = False
+        self._is_chunked = self._has_length = self._is_stream = False
+        # Of a server's error that is told otherwise than as it came: what there is of it.
+        self._withheld: bytes | None = None
         self._seat: Seat | None = None
         self._upstream: Connection | ModeAnswer | None = None
         self._task: asyncio.Task[None] | None = None
@@ -147,10 +156,11 @@ class Exchange:
     def answer_begins(self, head: AnswerHead, length: int | None) -> None:
         self._call.status = head.status
         self._call.stage = Stage.ANSWERING
-        if self._has_head:
-            # News of a wait have begun it as a stream, where an error can only be an event.
-            self._is_late_error = head.status >= 400
+        if head.status >= 400 and (self._has_head or self._is_anthropic_of_ours()):
+            self._withheld = b""
             return
+        if self._has_head:
+            return  # news of a wait have begun it
         self._has_head = True
         if head.is_stream:
             # Where a path names the model, the request was not read for it.
@@ -178,15 +188,19 @@ class Exchange:
         if call.first_byte is None:
             call.first_byte = time.monotonic()
             call.head = data[:HEAD_BYTES]
+            if data.startswith(STARTLESS) and self._is_anthropic_of_ours():
+                self._add(message_start(f"msg_{call.id}", call.asked or call.model_id or ""))
         call.bytes_out += len(data)
         call.tail = data[-TAIL_BYTES:] if len(data) >= TAIL_BYTES else (call.tail + data)[-TAIL_BYTES:]
-        if not self._is_late_error:
+        if self._withheld is None:
             self._add(data)
+        else:
+            self._withheld = (self._withheld + data)[:ERROR_BYTES]
 
     def answer_ends(self) -> None:
         self._upstream = None
-        if self._is_late_error:
-            self._add(self._late_error(self._call))
+        if self._withheld is not None:
+            self._add_error(self._call.status or 0, self._withheld)
         if self._is_chunked:
             self._out.append(CHUNKS_END)
         self._write()
@@ -386,15 +400,20 @@ class Exchange:
         self._body.close()
         self._gateway.activity.end(self._call, outcome)
 
-    def _late_error(self, call: Call) -> bytes:
-        """The server's own error as an event; in ours, with its beginning, where it is no JSON or longer than
-        what is kept of an answer.
-        """
+    def _is_anthropic_of_ours(self) -> bool:
+        """llama-server speaks Anthropic's dialect but for its errors, which are in OpenAI's shape."""
+        return self._head.endpoint.dialect is Dialect.ANTHROPIC and self._target.remote is None
+
+    def _add_error(self, status: int, body: bytes) -> None:
+        """A server's: in the dialect's shape, and an event where news of a wait have begun a stream."""
         dialect = self._head.endpoint.dialect
-        if read_error(call.tail) is not None:
-            return event(dialect, call.tail)
-        words = call.head.decode(errors="replace")
-        return error_event(dialect, ServerRefused(call.status or 500, words), b"")
+        if not self._has_head:
+            error, common = refusal_of(status, body), self._common_headers()
+            self._out.append(plain_answer(dialect, error, (), common, self.keep_alive, self._head.method))
+        elif self._is_anthropic_of_ours():
+            self._add(error_event(dialect, refusal_of(status, body), b""))
+        else:
+            self._add(event(dialect, body))
 
     def _end_tasks(self) -> None:
         for task in (self._task, self._news):

@@ -118,7 +118,7 @@ class Line:
     brought up for those who wait.
     """
 
-    def __init__(self, model_id: str, fleet: Fleet, on_change: Callable[[str], None]) -> None:
+    def __init__(self, model_id: str, fleet: Fleet) -> None:
         self.model_id = model_id
         self.waiting: FairQueue[Wish] = FairQueue()
         self.in_flight = 0
@@ -128,7 +128,6 @@ class Line:
         self.came_up_at = 0.0
         self.wanted_since: float | None = None
         self._fleet = fleet
-        self._on_change = on_change
         self._seats: dict[Lease, LeasedSeat] = {}
         self._deserted = asyncio.Event()
 
@@ -167,7 +166,6 @@ class Line:
         """To the end of the line; the ticket is for leaving it."""
         ticket = Ticket(wish.asker.client, wish.asker.priority, time.monotonic(), wish)
         self.waiting.add(ticket)
-        self._on_change(self.model_id)
         return ticket
 
     def leave(self, ticket: Ticket[Wish]) -> None:
@@ -206,7 +204,6 @@ class Line:
             await self._deserted.wait()
 
     def _has_shrunk(self) -> None:
-        self._on_change(self.model_id)
         if not self.waiting:
             self._deserted.set()
 

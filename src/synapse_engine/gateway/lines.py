@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.errors import NotRunning, QueueFull, WaitedTooLong
@@ -37,7 +37,6 @@ class Lines:
         on_demand: bool,
         queue_max: int,
         queue_seconds: float,
-        on_change: Callable[[str], None] = lambda model_id: None,
     ) -> None:
         self._registry = registry
         self._fleet = fleet
@@ -45,7 +44,6 @@ class Lines:
         self.on_demand = on_demand
         self.queue_max = queue_max
         self.queue_seconds = queue_seconds
-        self._on_change = on_change
         self._by_model: dict[str, Line] = {}
         self._watch: asyncio.TimerHandle | None = None
 
@@ -59,7 +57,7 @@ class Lines:
     def line(self, model_id: str) -> Line:
         line = self._by_model.get(model_id)
         if line is None:
-            line = self._by_model[model_id] = Line(model_id, self._fleet, self._on_change)
+            line = self._by_model[model_id] = Line(model_id, self._fleet)
         return line
 
     def follow(self, server: Server) -> None:
@@ -68,9 +66,22 @@ class Lines:
         line.measure()
         if server.state is State.READY:
             line.came_up_at = time.monotonic()
-        if line.waiting and server.state in SETTLED:
-            # Not from within the change itself, which others are still to hear of.
+        if not line.waiting:
+            return
+        # Not from within the change itself, which others are still to hear of.
+        if server.state in SETTLED:
             asyncio.get_running_loop().call_soon(self.resume, line)
+        elif server.state is State.STOPPING:
+            asyncio.get_running_loop().call_soon(self.look_again, [server.model_id])
+
+    def look_again(self, model_ids: Iterable[str]) -> None:
+        """The choices of these models have changed: whose model may not come up any more waits no longer."""
+        for line in filter(None, map(self._by_model.get, model_ids)):
+            if line.waiting:
+                try:
+                    self.check_may_start(line)
+                except NotRunning as refusal:
+                    line.fail(refusal)
 
     def has_replicas(self, target: Target) -> bool:
         """Whether it matters which of several servers a conversation goes to."""
@@ -127,21 +138,12 @@ class Lines:
         too_early = time.monotonic() - self.queue_seconds
         # A copy: who is told may ask for a model that had no line at once.
         for line in list(self._by_model.values()):
-            if line.waiting and self._fleet.state_of(line.model_id) is State.STOPPING:
-                self._turn_away_if_held(line)
             while (oldest := line.waiting.oldest) is not None and oldest.since < too_early:
                 line.leave(oldest)
                 what_for = self._what_for(line)
                 oldest.what.on_error(WaitedTooLong(line.model_id, self.queue_seconds, what_for))
         if any(line.waiting for line in self._by_model.values()):
             self._watch_deadlines()
-
-    def _turn_away_if_held(self, line: Line) -> None:
-        """Who waits for what a person has stopped need not wait until it has ended."""
-        try:
-            self.check_may_start(line)
-        except NotRunning as error:
-            line.fail(error)
 
     def _choose(self, target: Target) -> str:
         """Of the models that will do: a ready one, the least busy; else one that is coming; else the first

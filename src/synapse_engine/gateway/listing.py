@@ -53,6 +53,10 @@ class ListedRemote:
     is_reachable: bool
 
     @property
+    def display_name(self) -> str:
+        return self.name
+
+    @property
     def status(self) -> str:
         return "running" if self.is_reachable else "failed"
 
@@ -67,6 +71,9 @@ class ListedMode:
     @property
     def display_name(self) -> str:
         return f"Synapse {self.mode.replace('_', ' ')}"
+
+
+AnyListed = Listed | ListedRemote | ListedMode
 
 
 class Listing:
@@ -99,6 +106,15 @@ class Listing:
                 name = self._names.name_of(entry.model_id, variant["name"])
                 found.append(Listed(name, entry, server, context, variant["name"]))
         return found
+
+    async def everything(self) -> list[AnyListed]:
+        """The models, those at upstreams by URL, and the modes."""
+        models = await self.all()
+        return [*models, *self.remotes(), *self.modes(models)]
+
+    async def any_one(self, name: str) -> AnyListed:
+        """Of everything, listed or not. Raises ModelNotFound, AmbiguousModelName."""
+        return self.mode(name) or self.remote(name) or await self.one(name)
 
     async def one(self, name: str) -> Listed:
         """Whatever a request may call it. Raises ModelNotFound, AmbiguousModelName."""

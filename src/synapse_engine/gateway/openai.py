@@ -9,16 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header
 from starlette.responses import Response
 
-from synapse_engine.errors import SynapseError
-from synapse_engine.gateway.dialect import Dialect, error_body
+from synapse_engine.gateway.dialect import ANTHROPIC_VERSION, Dialect
 from synapse_engine.gateway.documented import JSON_BODY, refusals
 from synapse_engine.gateway.encoded import Encoded
-from synapse_engine.gateway.listing import Listed, ListedMode, ListedRemote, Listing
+from synapse_engine.gateway.listing import AnyListed, Listed, ListedMode, ListedRemote, Listing
 
-# Anthropic's clients send it with every request.
-Version = Annotated[str | None, Header(alias="anthropic-version")]
+Version = Annotated[str | None, Header(alias=ANTHROPIC_VERSION)]
 
-AnyListed = Listed | ListedRemote | ListedMode
 OURS = "synapse-engine"
 
 RELAYED = {
@@ -57,8 +54,7 @@ def openai_router(listing: Listing) -> APIRouter:
     @router.head("/v1/models", include_in_schema=False)
     @router.get("/v1/models", summary="Enabled and running models, with their variants")
     async def list_models(anthropic_version: Version = None) -> Encoded:
-        models = await listing.all()
-        listed: list[AnyListed] = [*models, *listing.remotes(), *listing.modes(models)]
+        listed = await listing.everything()
         if anthropic_version is not None:
             return Encoded(anthropic_list(listed, listing.created))
         data = [openai_model(each, listing.created) for each in listed]
@@ -68,15 +64,7 @@ def openai_router(listing: Listing) -> APIRouter:
     @router.get("/v1/models/{name:path}", summary="One model, by any of its names")
     async def one_model(name: str, anthropic_version: Version = None) -> Encoded:
         describe = openai_model if anthropic_version is None else anthropic_model
-        try:
-            return Encoded(
-                describe(
-                    listing.mode(name) or listing.remote(name) or await listing.one(name), listing.created
-                )
-            )
-        except SynapseError as error:
-            dialect = Dialect.OPENAI if anthropic_version is None else Dialect.ANTHROPIC
-            return Encoded(error_body(dialect, error), status_code=error.status)
+        return Encoded(describe(await listing.any_one(name), listing.created))
 
     return router
 
@@ -135,11 +123,10 @@ def anthropic_list(listed: Sequence[AnyListed], created: int) -> dict[str, Any]:
 def anthropic_model(listed: AnyListed, created: int) -> dict[str, Any]:
     created_at = datetime.fromtimestamp(created, UTC).isoformat()
     if not isinstance(listed, Listed):
-        shown = listed.display_name if isinstance(listed, ListedMode) else listed.name
         return {
             "type": "model",
             "id": listed.name,
-            "display_name": shown,
+            "display_name": listed.display_name,
             "created_at": created_at,
             "lifecycle": "active",
         }

@@ -26,6 +26,6 @@ def plain_answer(
     lines += [f"{name}: {value}\r\n".encode() for name, value in error_headers(error).items()]
     if not keep_alive:
         lines.append(b"connection: close\r\n")
-    status = STATUS_LINES[error.status]
+    status = STATUS_LINES.get(error.status) or b"HTTP/1.1 %d \r\n" % error.status
     head = status + common_headers + b"".join(lines) + b"content-type: application/json\r\n"
     return head + b"content-length: %d\r\n\r\n" % len(body) + (b"" if method == b"HEAD" else body)

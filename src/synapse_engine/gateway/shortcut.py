@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from synapse_engine.gateway.protocol import GatewayProtocol
 
 # Members of an enum are looked up by a function in Python.
-OK, ERROR, SENT = Outcome.OK, Outcome.ERROR, Stage.SENT
+OK, SENT = Outcome.OK, Stage.SENT
 
 
 class Shortcut:
@@ -88,7 +88,7 @@ class Shortcut:
         return True
 
     def answer_is_whole(self, head: AnswerHead, body: bytes) -> None:
-        if not (self.keep_alive and head.has_body):
+        if head.status >= 400 or not (self.keep_alive and head.has_body):
             self._upstream = None
             self._go_on().answer_is_whole(head, body)
             return
@@ -104,7 +104,7 @@ class Shortcut:
         client.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (head.lines, common, len(body), body))
         self._body = b""
         self._seat.release()
-        self._gateway.activity.end(call, ERROR if head.status >= 400 else OK)
+        self._gateway.activity.end(call, OK)
         client.shortcut_ends()
 
     # All else is an exchange's.

@@ -101,7 +101,7 @@ class Translated(Response):
         if self._is_stream:
             data += b"\n"
         if not self._has_begun:
-            headers = [(b"content-type", NDJSON)]
+            headers = [(b"content-type", NDJSON), (b"x-accel-buffering", b"no")]
             if not self._is_stream:
                 headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(data))]
             call.status = 200

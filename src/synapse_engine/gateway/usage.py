@@ -19,6 +19,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from synapse_engine.errors import ServerRefused
 from synapse_engine.gateway.fields import NOT_JSON
 
 # What follows a name: an object with at most one level of objects in it. It never steps back.
@@ -114,6 +115,11 @@ def read_error(tail: bytes) -> str | None:
     if isinstance(error, dict):
         error = error.get("message")
     return error if isinstance(error, str) else None
+
+
+def refusal_of(status: int, body: bytes) -> ServerRefused:
+    """A server's whole answer that is an error, as one of ours."""
+    return ServerRefused(status, read_error(body) or body.decode(errors="replace")[:1000])
 
 
 def _last_first(text: bytes, name: bytes, kind: type[_Said]) -> Iterator[_Said]:

@@ -158,6 +158,10 @@ class Launcher(Protocol):
         """The memory there is, RAM first; the GPUs are those that this engine sees."""
         ...
 
+    async def is_without_gpus(self, engine_path: str) -> bool:
+        """Whether the engine says that it sees none; one that does not answer may see some."""
+        ...
+
     def port_holder(self, port: int) -> str | None:
         """Who listens on the port, as `NAME (pid N)`; None where nobody does or it cannot be told."""
         ...

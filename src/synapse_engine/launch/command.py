@@ -36,6 +36,9 @@ BRING_GPUS_ENV = frozenset(["LLAMA_ARG_RPC"])
 
 DEFAULT_CONTEXT_TOKENS = 32_768
 SINGLE_SLOT_BELOW_TOKENS = 16_384
+# Texts that are embedded or ranked are read in one batch or refused. The engine's own are of 512 tokens;
+# longer ones take memory for all of their length, whatever they are used for.
+ONE_BATCH_TOKENS = 2048
 
 
 def check_settings(settings: Mapping[str, Any], engine: Engine | None) -> None:
@@ -111,6 +114,8 @@ def default_options(
     if str(context).isdecimal() and int(context) < SINGLE_SLOT_BELOW_TOKENS:
         options["parallel"] = 1
     options["cache_ram"] = prompt_cache_bytes >> 20 if model.kind is Kind.CHAT else 0
+    if model.kind is not Kind.CHAT and str(context).isdecimal():
+        options["ubatch_size"] = min(int(context), ONE_BATCH_TOKENS)
     if model.kind is Kind.EMBEDDING:
         options["embeddings"] = True
     if model.kind is Kind.RERANKING:
@@ -132,14 +137,14 @@ def build_command(
     port: int,
     port_is_pinned: bool,
     api_key: str,
-    sees_gpus: bool = True,
+    is_without_gpus: bool = False,
     context_tokens: int = DEFAULT_CONTEXT_TOKENS,
     prompt_cache_bytes: int = 0,
     slot_save_path: str | None = None,
 ) -> Command:
     """The command line of one server. Defaults that this engine does not know are left out.
 
-    sees_gpus: whether the engine lists any.
+    is_without_gpus: whether the engine says that it sees none.
     Raises InvalidChoice when a person's setting is not known to the engine any more.
     """
     check_settings(settings, engine)
@@ -148,7 +153,7 @@ def build_command(
     defaults = default_options(
         model, given, context_tokens=context_tokens, prompt_cache_bytes=prompt_cache_bytes
     )
-    if not sees_gpus and _leaves_nothing_to_fit(defaults | given, settings):
+    if is_without_gpus and _leaves_nothing_to_fit(defaults | given, settings):
         defaults["fit"] = False
     known = {name: value for name, value in defaults.items() if engine.flag(name) is not None}
     options = known | _device_options(settings) | chosen

@@ -14,11 +14,14 @@ from synapse_engine.launch.engine import ask_engine
 
 MIB = 1 << 20
 LIST_SECONDS = 10.0
+# How long an answer holds: one with GPUs says what is free of them. A driver may come later than we.
 FRESH_SECONDS = 1.0
+FRESH_SECONDS_WITHOUT = 60.0
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 # What a version 1 group without a limit says: the largest number of pages.
 NO_LIMIT_BYTES = 1 << 62
 
+HEADLINE = "Available devices"
 _DEVICE = re.compile(r"^\s+(\S+): (.+) \((\d+) MiB, (\d+) MiB free\)$", re.MULTILINE)
 # GPUs whose memory is the machine's own, by how the engine names or describes them.
 _SHARING_RAM = re.compile(
@@ -44,22 +47,24 @@ def parse_devices(text: str) -> list[Device]:
 
 
 class EngineDevices:
-    """Asks the engine for its GPUs: once for each state of its file where it sees none, else every second."""
+    """Asks the engine for its GPUs: every second at most, and where it sees none, every minute."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, int, int], tuple[float, list[Device]]] = {}
+        self._known: dict[tuple[str, int, int], tuple[float, list[Device] | None]] = {}
 
-    async def current(self, engine_path: str) -> list[Device]:
-        """Empty too where the engine does not answer: it then runs on the processor, or not at all."""
+    async def current(self, engine_path: str) -> list[Device] | None:
+        """None where the engine does not answer: it may see some all the same, or not run at all."""
         try:
             stat = os.stat(engine_path)
         except OSError:
-            return []
+            return None
         key = (engine_path, stat.st_size, stat.st_mtime_ns)
         known = self._known.get(key)
-        if known is None or (known[1] and time.monotonic() - known[0] > FRESH_SECONDS):
-            devices = parse_devices(await ask_engine(engine_path, "--list-devices", LIST_SECONDS))
-            known = self._known[key] = (time.monotonic(), devices)
+        if known is None or time.monotonic() > known[0]:
+            text = await ask_engine(engine_path, "--list-devices", LIST_SECONDS)
+            devices = parse_devices(text) if HEADLINE in text else None
+            seconds = FRESH_SECONDS if devices else FRESH_SECONDS_WITHOUT
+            known = self._known[key] = (time.monotonic() + seconds, devices)
         return known[1]
 
 

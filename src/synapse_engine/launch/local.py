@@ -64,8 +64,11 @@ class LocalLauncher:
             raise OSError(str(error)) from error
 
     async def devices(self, engine_path: str | None) -> list[Device]:
-        gpus = await self._engine_devices.current(engine_path) if engine_path else []
-        return [ram(), *gpus]
+        gpus = await self._engine_devices.current(engine_path) if engine_path else None
+        return [ram(), *(gpus or [])]
+
+    async def is_without_gpus(self, engine_path: str) -> bool:
+        return await self._engine_devices.current(engine_path) == []
 
     def port_holder(self, port: int) -> str | None:
         return port_holder(port)

@@ -151,7 +151,7 @@ class Speech:
             if self._error is None:
                 return
             reason = f"{candidate.name} has failed ({_short(self._error)})"
-            self._floor.reasons.append(f"{candidate.name}: {self._error}.")
+            self._floor.reasons.append(f"{candidate.name}: {str(self._error).removesuffix('.')}.")
             self._replaced += 1
             may_go_on = self._replaced <= REPLACED_MAX and self._floor.left_seconds > 0
             follower = self._floor.replace(self.member, self._error) if may_go_on else None

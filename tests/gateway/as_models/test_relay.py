@@ -175,8 +175,10 @@ async def test_ollamas_clients(plane: ControlPlane) -> None:
     assert "DRAFT drafts" in thoughts and thoughts.endswith("Hm.")
     assert [record["done"] for record in records] == [False] * (len(records) - 1) + [True]
     assert (records[-1]["prompt_eval_count"], records[-1]["eval_count"]) == (10, 4)
+    assert records[-1]["done_reason"] == "length"
     whole = (await plane.post("/api/chat", {**asked, "stream": False})).json()
-    assert (whole["message"]["content"], whole["done"], whole["done_reason"]) == ("Hello", True, "stop")
+    assert whole["message"] == {"role": "assistant", "content": "Hello", "thinking": "Hm."}
+    assert (whole["done"], whole["done_reason"]) == (True, "length")
     generated = await plane.post(
         "/api/generate", {"model": "synapse/simple", "prompt": "Hi", "stream": False}
     )
@@ -186,7 +188,7 @@ async def test_ollamas_clients(plane: ControlPlane) -> None:
     loaded = (await plane.post("/api/generate", {"model": "synapse/simple"})).json()
     assert loaded["done_reason"] == "load"
     raw = await plane.post("/api/generate", {"model": "synapse/simple", "prompt": "Hi", "raw": True})
-    assert raw.status_code == 400
+    assert raw.status_code == 400 and "Leave out `raw`" in raw.json()["error"]
     embed = await plane.post("/api/embed", {"model": "synapse/simple", "input": "Hi"})
     assert embed.status_code == 400
 

@@ -13,7 +13,13 @@ from tests.gateway.conformance.bed import CHAT, OK, Bed
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-ANTHROPIC_KINDS = {400: "invalid_request_error", 404: "not_found_error", 502: "api_error"}
+ANTHROPIC_KINDS = {
+    400: "invalid_request_error",
+    404: "not_found_error",
+    502: "api_error",
+    504: "timeout_error",
+    599: "api_error",
+}
 
 
 def assert_openai(status: int, body: Any) -> None:
@@ -51,6 +57,94 @@ Shape = Callable[[int, Any], None]
 async def test_each_is_passed_on(bed: Bed, path: str, assert_shape: Shape) -> None:
     seen, answer = await bed.exchange(bed.post(path=f"{path}?a=1"), OK)
     assert (seen.target, answer.body) == (f"{path}?a=1", b"ok")
+
+
+ERROR = {"code": 400, "message": "request (9031 tokens) exceeds the available context size", "type": "x"}
+
+
+def refusal(status: int, body: bytes) -> bytes:
+    head = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % (status, len(body)) + body
+
+
+@shaped
+async def test_the_servers_own_error(bed: Bed, path: str, assert_shape: Shape) -> None:
+    """It knows OpenAI's alone, which pass as they are; the connection goes on with requests like it."""
+    body = json.dumps({"error": ERROR}).encode()
+    client, connection, _ = await bed.ask(bed.post(path=path))
+    for _ in range(3):
+        await connection.send(refusal(400, body))
+        answer = await client.answer()
+        assert (answer.status, answer.one("content-type")) == (400, "application/json")
+        if assert_shape is assert_openai:
+            assert answer.body == body
+        else:
+            assert_anthropic(400, answer.json())
+            assert "exceeds the available context" in answer.json()["error"]["message"]
+        await client.send(bed.post(path=path))
+        await connection.request()
+    await connection.send(OK)
+    assert (await client.answer()).body == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (refusal(404, b"File Not Found"), "File Not Found"),
+        (refusal(504, b"too slow"), "too slow"),
+        (refusal(599, b"odd"), "odd"),
+        (
+            b"HTTP/1.1 404 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nnot\r\n5\r\n here\r\n0\r\n\r\n",
+            "not here",
+        ),
+        (b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n", "refused"),
+    ],
+)
+async def test_any_error_of_the_server_gets_anthropics_shape(bed: Bed, reply: bytes, words: str) -> None:
+    _, answer = await bed.exchange(bed.post(path="/v1/messages"), reply)
+    assert answer.status == int(reply.split()[1])
+    assert_anthropic(answer.status, answer.json())
+    assert words in answer.json()["error"]["message"]
+
+
+async def test_an_error_that_breaks_off_is_no_answer(bed: Bed) -> None:
+    client, connection, _ = await bed.ask(bed.post(path="/v1/messages"))
+    await connection.send(b"HTTP/1.1 400 X\r\nContent-Length: 9\r\n\r\n{")
+    connection.close()
+    answer = await client.answer()
+    assert answer.status == 502
+    assert_anthropic(502, answer.json())
+
+
+def sse(name: str, **content: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps({'type': name, **content})}\n\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("first", "is_repaired"),
+    [
+        (sse("content_block_start", index=0), True),
+        (sse("message_delta", usage={"output_tokens": 0}), True),
+        (sse("message_start", message={}), False),
+        (sse("error", error={}), False),
+        (sse("ping"), False),
+    ],
+)
+async def test_a_stream_of_anthropics_has_its_start(bed: Bed, first: bytes, is_repaired: bool) -> None:
+    """llama-server leaves it out where the first character takes several tokens, or there is none."""
+    rest = sse("message_stop")
+    reply = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (first, rest)]
+    request = bed.post(path="/v1/messages", body=bed.body(stream=True))
+    _, answer = await bed.exchange(request, STREAM, *reply, b"0\r\n\r\n")
+    assert answer.body.endswith(first + rest)
+    start = answer.body.removesuffix(first + rest)
+    assert bool(start) is is_repaired
+    if is_repaired:
+        name, _, data = start.decode().partition("\ndata: ")
+        assert name == "event: message_start" and start.endswith(b"\n\n")
+        message = json.loads(data)["message"]
+        assert (message["role"], message["model"], message["content"]) == ("assistant", bed.model_id, [])
+        assert set(message["usage"]) == {"input_tokens", "output_tokens"}
 
 
 @shaped

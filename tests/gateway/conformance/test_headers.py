@@ -130,6 +130,7 @@ async def test_names_that_only_look_alike(bed: Bed, line: str) -> None:
         ("X-Api-Key: s3cret",),
         ("x-api-key: s3cret", "Authorization: Basic eDp5"),
         ("authorization: BEARER s3cret", KEY),
+        ("Authorization: Bearer another's", "X-Api-Key: s3cret"),
     ],
 )
 async def test_our_key_stays_here_and_the_servers_own_goes_up(bed: Bed, given: tuple[str, ...]) -> None:

@@ -11,7 +11,9 @@ import pytest
 from synapse_engine.errors import BadRequest
 from synapse_engine.gateway.ollama.asked import (
     ChatAsked,
+    EmbeddingsAsked,
     GenerateAsked,
+    NameAsked,
     ignored_options,
     order_chat,
     order_generate,
@@ -180,6 +182,27 @@ def test_a_whole_prompt_goes_as_it_is() -> None:
     assert (path, body["prompt"]) == ("/completion", "[Be kind] Hi:")
     with pytest.raises(BadRequest, match="Images need"):
         generate(prompt="Hi", raw=True, images=[JPEG])
+
+
+def test_what_is_null_is_unsaid() -> None:
+    unsaid = dict.fromkeys(("suffix", "system", "template", "raw", "images", "format", "think", "options"))
+    assert generate(prompt="Hi", **unsaid) == generate(prompt="Hi")
+    assert generate(prompt=None, images=[JPEG])[1]["messages"][0]["content"][0]["text"] == ""
+    assert generate(prompt=None, suffix="x") == ("/infill", {"input_prefix": "", "input_suffix": "x"})
+    values = {"template": "[{{ .System }}]{{ .Prompt }}", "system": None, "prompt": None}
+    assert generate(**values)[1]["prompt"] == "[]"
+    call = {"id": None, "function": {"name": "time", "arguments": None}}
+    (message,) = chat(messages=[{"role": "assistant", "content": None, "tool_calls": [call]}])["messages"]
+    assert message["tool_calls"][0]["id"] == "call_1"
+    assert message["tool_calls"][0]["function"]["arguments"] == "{}"
+    read(b'{"model": "x", "name": null}', NameAsked)
+    read(b'{"model": "x", "prompt": null}', EmbeddingsAsked)
+
+
+def test_an_answer_that_the_client_has_begun() -> None:
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "The capital"}]
+    assert order_chat(read(msgspec.json.encode({"messages": messages}), ChatAsked)).begun == "The capital"
+    assert order_chat(read(msgspec.json.encode({"messages": messages[:1]}), ChatAsked)).begun == ""
 
 
 def test_a_gap_is_filled() -> None:

@@ -61,6 +61,7 @@ async def test_a_chat_is_streamed_as_records(plane: ControlPlane, greeter: str) 
     asked = {"model": f"{greeter}:latest", "messages": MESSAGES, "options": {"num_predict": 9}}
     response = await plane.post("/api/chat", asked)
     assert response.headers["content-type"] == "application/x-ndjson"
+    assert response.headers["x-accel-buffering"] == "no"
     *parts, last = records(response)
     assert [part["message"] for part in parts] == [
         {"role": "assistant", "content": "Hel"},
@@ -100,6 +101,21 @@ async def test_what_is_loaded_answers_without_a_name(plane: ControlPlane, greete
     await plane.start(greeter)
     answer = await plane.post("/api/chat", {"messages": MESSAGES, "stream": False})
     assert answer.json()["model"] == greeter
+
+
+@pytest.mark.parametrize("name", ["loaded:latest", "fast:latest", "Auto:latest"])
+async def test_any_name_may_have_the_tag(plane: ControlPlane, greeter: str, name: str) -> None:
+    await plane.start(greeter)
+    answer = await plane.post("/api/chat", {"model": name, "messages": MESSAGES, "stream": False})
+    assert answer.json()["message"]["content"] == "Hello", answer.text
+
+
+async def test_an_answer_that_is_gone_on_with(plane: ControlPlane, greeter: str) -> None:
+    begun = [*MESSAGES, {"role": "assistant", "content": "He"}]
+    for is_stream in (True, False):
+        asked = {"model": greeter, "messages": begun, "stream": is_stream}
+        told = records(await plane.post("/api/chat", asked))
+        assert "".join(record["message"]["content"] for record in told) == "llo"
 
 
 async def test_a_variant_brings_its_own(plane: ControlPlane, greeter: str) -> None:
@@ -278,8 +294,12 @@ async def test_large_bodies(tmp_path: Path, engine: Path, stage: Stage) -> None:
 async def test_the_lists(plane: ControlPlane, greeter: str) -> None:
     await plane.patch(f"/api/models/{greeter}", {"settings": {"variants": [{"name": "pirate"}]}})
     models = (await plane.get("/api/tags")).json()["models"]
-    assert [model["name"] for model in models] == [f"{greeter}:latest", "pirate:latest"]
-    assert len({model["digest"] for model in models}) == 2 and len(models[0]["digest"]) == 64
+    modes = [f"synapse/{mode}:latest" for mode in ("auto", "simple", "two_stage", "council", "debate")]
+    assert [model["name"] for model in models] == [f"{greeter}:latest", "pirate:latest", *modes]
+    assert {len(digest) for digest in {model["digest"] for model in models}} == {64}
+    assert len({model["digest"] for model in models}) == len(models)
+    assert {frozenset(model) for model in models} == {frozenset(models[0])}
+    assert {frozenset(model["details"]) for model in models} == {frozenset(models[0]["details"])}
     assert models[0]["details"]["quantization_level"] == "Q4_K_M"
     assert models[0]["modified_at"].startswith("20")
     assert (await plane.get("/api/ps")).json() == {"models": []}
@@ -309,8 +329,30 @@ async def test_what_a_model_is(plane: ControlPlane, greeter: str, field: str) ->
     assert unknown.status_code == 404 and problem(unknown).startswith("Model not found: nobody")
 
 
-async def test_alive(plane: ControlPlane) -> None:
-    assert (await plane.http.head("/")).status_code == 200
+@pytest.mark.parametrize("name", ["synapse/council", "box/far", "box/far:7b"])
+async def test_what_has_no_file_here_is_listed_shown_and_pulled(
+    plane: ControlPlane, greeter: str, name: str
+) -> None:
+    """Clients offer what the list has, and look at it and pull it before they ask it."""
+    box = {"url": "http://127.0.0.1:9/v1", "model": name.removeprefix("box/")}
+    (await plane.http.put("/api/upstreams/box", json=box)).raise_for_status()
+    names = [model["name"] for model in (await plane.get("/api/tags")).json()["models"]]
+    (tagged,) = [each for each in names if each.removesuffix(":latest") == name]
+    for asked in (name, tagged):
+        shown = await plane.post("/api/show", {"model": asked})
+        assert shown.status_code == 200, shown.text
+        assert shown.json()["capabilities"] == ["completion"]
+        assert records(await plane.post("/api/pull", {"model": asked})) == [{"status": "success"}]
+
+
+@pytest.mark.parametrize("path", ["/", "/api/tags", "/api/version"])
+async def test_alive(plane: ControlPlane, path: str) -> None:
+    """Clients that only want to know whether somebody is there ask for no body."""
+    response = await plane.http.head(path)
+    assert (response.status_code, response.content) == (200, b"")
+
+
+async def test_the_version(plane: ControlPlane) -> None:
     assert (await plane.get("/api/version")).json()["version"].count(".") == 2
 
 

@@ -54,6 +54,29 @@ def test_a_chat() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (["The capital of", " it"], [" of", " it"]),
+        (["The ", "capital", " of"], ["", "", " of"]),
+        ([" of", " it"], [" of", " it"]),
+        (["The ", "queen", " of"], ["", "The queen", " of"]),
+        (["The capital", "The capital"], ["", "The capital"]),
+    ],
+)
+def test_what_the_client_began_is_not_said_again(said: list[str], told: list[str]) -> None:
+    """Some builds say it, with what follows or by itself, and some do not."""
+    teller = Teller("The capital")
+    assert [teller.read(chunk(content=text)).content for text in said] == told
+    assert not teller.finish()
+
+
+def test_an_answer_that_ends_within_what_may_be_its_beginning() -> None:
+    teller = Teller("The capital")
+    assert not teller.read(chunk(content="The"))
+    assert teller.finish() == Piece("The")
+
+
 @pytest.mark.parametrize(("stop_type", "reason"), [("limit", "length"), ("eos", "stop"), ("word", "stop")])
 def test_a_completion(stop_type: str, reason: str) -> None:
     teller = Teller()

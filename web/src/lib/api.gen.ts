@@ -1364,7 +1364,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Enabled and running models */
+        /** Enabled and running models, and what else may be asked for */
         get: operations["tags_api_tags_get"];
         put?: never;
         post?: never;

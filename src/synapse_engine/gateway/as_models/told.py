@@ -44,15 +44,15 @@ class OpenAITeller:
         return self._chunk({"content" if said.kind == "text" else "reasoning_content": said.text})
 
     def end(self, record: Record) -> bytes:
-        last = self._chunk({}, _finish_reason(record), synapse=_ours(record))
+        last = self._chunk({}, finish_reason(record), synapse=_ours(record))
         usage = self._event({"choices": [], "usage": _usage(record)}) if self._with_usage else b""
         return last + usage + DONE
 
     def whole(self, record: Record) -> bytes:
         message: dict[str, Any] = {"role": "assistant", "content": _text(record)}
-        if thinking := _thinking(record):
+        if thinking := thinking_of(record):
             message["reasoning_content"] = thinking
-        choice = {"index": 0, "message": message, "finish_reason": _finish_reason(record)}
+        choice = {"index": 0, "message": message, "finish_reason": finish_reason(record)}
         body = {"choices": [choice], "usage": _usage(record), "synapse": _ours(record)}
         return msgspec.json.encode({"object": "chat.completion", **self._facts, **body})
 
@@ -74,9 +74,7 @@ class AnthropicTeller:
         self._kind: str | None = None
 
     def begin(self) -> bytes:
-        empty: dict[str, Any] = {"content": [], "stop_reason": None, "stop_sequence": None}
-        usage = {"input_tokens": 0, "output_tokens": 0}
-        return _named("message_start", {"message": {**self._facts, **empty, "usage": usage}})
+        return message_start(self._facts["id"], self._facts["model"])
 
     def say(self, said: Utterance) -> bytes:
         if said.kind == "comment":
@@ -94,7 +92,7 @@ class AnthropicTeller:
 
     def whole(self, record: Record) -> bytes:
         blocks: list[dict[str, Any]] = [{"type": "text", "text": _text(record)}]
-        if thinking := _thinking(record):
+        if thinking := thinking_of(record):
             blocks.insert(0, {"type": "thinking", "thinking": thinking, "signature": ""})
         usage = {"input_tokens": record.usage.prompt_tokens, "output_tokens": record.usage.output_tokens}
         body = {"content": blocks, "stop_reason": _stop_reason(record), "stop_sequence": None}
@@ -111,6 +109,21 @@ class AnthropicTeller:
         return _named("content_block_stop", {"index": self._block})
 
 
+def message_start(message_id: str, model: str) -> bytes:
+    """An Anthropic stream's first event, where no tokens are known yet."""
+    message: dict[str, Any] = {
+        "id": message_id,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 0, "output_tokens": 0},
+    }
+    return _named("message_start", {"message": message})
+
+
 def comment(text: str) -> bytes:
     """For nobody to see, but it keeps the connection alive."""
     return f": {' '.join(text.split())}\n\n".encode("utf-8", "replace")
@@ -124,20 +137,21 @@ def _text(record: Record) -> str:
     return record.answer.text if record.answer else ""
 
 
-def _thinking(record: Record) -> str:
+def thinking_of(record: Record) -> str:
     """Of whoever said the answer."""
     turn = record.answer.turn if record.answer else None
     return next((spoken.thinking for spoken in record.turns if spoken.turn == turn), "")
 
 
-def _finish_reason(record: Record) -> str:
+def finish_reason(record: Record) -> str:
+    """`length` or `stop`, of whoever said the answer."""
     turn = record.answer.turn if record.answer else None
     figures = next((spoken.figures for spoken in record.turns if spoken.turn == turn), None)
     return "length" if figures is not None and figures.finish_reason == "length" else "stop"
 
 
 def _stop_reason(record: Record) -> str:
-    return "max_tokens" if _finish_reason(record) == "length" else "end_turn"
+    return "max_tokens" if finish_reason(record) == "length" else "end_turn"
 
 
 def _usage(record: Record) -> dict[str, Any]:

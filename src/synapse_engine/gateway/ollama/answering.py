@@ -15,13 +15,15 @@ from synapse_engine.catalog.model import Kind
 from synapse_engine.errors import BadRequest
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.gateway.activity import Stage
+from synapse_engine.gateway.as_models.told import finish_reason, thinking_of
 from synapse_engine.gateway.as_models.voice import Utterance, Voice
 from synapse_engine.gateway.asking import Asking, Sent
 from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.lines import Seat
-from synapse_engine.gateway.names import Names, Target
+from synapse_engine.gateway.names import RESERVED, Names, Target
 from synapse_engine.gateway.ollama.asked import (
+    CHAT,
     Asked,
     EmbedAsked,
     EmbeddingsAsked,
@@ -42,7 +44,9 @@ log = logging.getLogger(__name__)
 def known_name(names: Names, name: str) -> str:
     """As it is called here: `latest` is what Ollama means without a tag."""
     short = name.removesuffix(LATEST)
-    return short if short != name and names.knows(short) else name
+    if short == name or names.knows(short):
+        return short
+    return short if short.casefold() in RESERVED and not names.knows(name) else name
 
 
 class Answers:
@@ -85,7 +89,7 @@ class Answers:
             if order is None:
                 yield _record(name) | in_shape(Piece()) | _done("load")
                 return
-            teller, whole = Teller(), Piece()
+            teller, whole = Teller(order.begun), Piece()
             events = asking.events(seat, target, order.path, order.body)
             async with aclosing(events):
                 async for event in events:
@@ -138,6 +142,10 @@ class Answers:
         if order is None:
             yield _record(name) | in_shape(Piece()) | _done("load")
             return
+        if order.path != CHAT:
+            raise BadRequest(
+                "A mode is asked in chats only", "Leave out `raw`, `template` and `suffix`, or ask a model."
+            )
         modes, whole = self._gateway.modes, Piece()
         query = modes.read(
             order.path.decode(), msgspec.json.encode({**order.body, "model": name}), mode
@@ -152,18 +160,16 @@ class Answers:
                         piece = _piece(said)
                         if piece and asked.stream is not False:
                             yield _record(name) | in_shape(piece) | {"done": False}
-                        elif said.kind == "text":
-                            whole.add(piece)
         finally:
             run.cancel()
         if run.error is not None:
             raise run.error
         if asked.stream is False and run.record.answer is not None:
-            whole.content = run.record.answer.text
+            whole = Piece(run.record.answer.text, thinking_of(run.record))
         usage = run.record.usage
         counts = {"prompt_eval_count": usage.prompt_tokens, "eval_count": usage.output_tokens}
         durations = {"total_duration": int((time.monotonic() - began) * 1e9), "load_duration": 0}
-        yield _record(name) | in_shape(whole) | _done("stop") | durations | counts
+        yield _record(name) | in_shape(whole) | _done(finish_reason(run.record)) | durations | counts
 
     def _target(self, asking: Asking, asked: Asked, sent: Sent, kind: Kind = Kind.CHAT) -> Target:
         asking.call.asked, asking.call.bytes_in = asked.model or "", sent.size

@@ -31,7 +31,10 @@ OF_LOADING = {"num_ctx": "ctx_size", "num_gpu": "n_gpu_layers", "num_thread": "t
 
 
 class Asked(msgspec.Struct, kw_only=True):
-    """What every question may have. stream: None is yes."""
+    """What every question may have. stream: None is yes.
+
+    Any field may be null, as clients write out what they leave unsaid.
+    """
 
     model: str | None = None
     stream: bool | None = None
@@ -54,10 +57,10 @@ class ChatAsked(Generating, kw_only=True):
 class GenerateAsked(Generating, kw_only=True):
     """raw: the prompt is whole as it is. template: in Ollama's form, in place of the model's own."""
 
-    prompt: str = ""
-    suffix: str = ""
-    system: str = ""
-    template: str = ""
+    prompt: str | None = None
+    suffix: str | None = None
+    system: str | None = None
+    template: str | None = None
     raw: bool | None = None
     images: list[str] | None = None
 
@@ -68,22 +71,26 @@ class EmbedAsked(Asked, kw_only=True):
 
 
 class EmbeddingsAsked(Asked, kw_only=True):
-    prompt: str = ""
+    prompt: str | None = None
 
 
 class NameAsked(msgspec.Struct):
     """model: also called name, by older clients."""
 
-    model: str = ""
-    name: str = ""
+    model: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a server is asked: a path and its JSON. What is written is always asked for as a stream."""
+    """What a server is asked: a path and its JSON. What is written is always asked for as a stream.
+
+    begun: of an answer that the client has begun itself, what there is of it.
+    """
 
     path: bytes
     body: dict[str, Any]
+    begun: str = ""
 
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
@@ -99,10 +106,12 @@ def read(body: bytes, kind: type[Kind]) -> Kind:
 
 def order_chat(asked: ChatAsked) -> Order:
     """Raises BadRequest."""
-    body = _chat_body(asked, openai_messages(asked.messages or []))
+    messages = asked.messages or []
+    body = _chat_body(asked, openai_messages(messages))
     if asked.tools:
         body["tools"] = asked.tools
-    return Order(CHAT, body)
+    is_begun = bool(messages) and messages[-1].role == "assistant"
+    return Order(CHAT, body, (messages[-1].content or "") if is_begun else "")
 
 
 def order_generate(asked: GenerateAsked) -> Order:
@@ -111,14 +120,14 @@ def order_generate(asked: GenerateAsked) -> Order:
     Raises BadRequest.
     """
     if asked.suffix and not asked.template:
-        gap = {"input_prefix": asked.prompt, "input_suffix": asked.suffix}
+        gap = {"input_prefix": asked.prompt or "", "input_suffix": asked.suffix}
         return Order(INFILL, _completion_body(asked) | gap)
     if asked.raw or asked.template:
         if asked.images:
             raise BadRequest(
                 "Images need the model's own template", "Leave out `raw` and `template`, or the images."
             )
-        prompt = asked.prompt if asked.raw else _templated(asked)
+        prompt = asked.prompt or "" if asked.raw else _templated(asked)
         return Order(COMPLETION, _completion_body(asked) | {"prompt": prompt})
     messages: list[dict[str, Any]] = [{"role": "system", "content": asked.system}] if asked.system else []
     return Order(CHAT, _chat_body(asked, [*messages, _user_message(asked)]))
@@ -185,12 +194,12 @@ def _schema(asked: Generating) -> dict[str, Any] | None:
 
 
 def _user_message(asked: GenerateAsked) -> dict[str, Any]:
+    text = asked.prompt or ""
     if not asked.images:
-        return {"role": "user", "content": asked.prompt}
-    parts = [{"type": "text", "text": asked.prompt}, *map(picture, asked.images)]
-    return {"role": "user", "content": parts}
+        return {"role": "user", "content": text}
+    return {"role": "user", "content": [{"type": "text", "text": text}, *map(picture, asked.images)]}
 
 
 def _templated(asked: GenerateAsked) -> str:
-    values = {"System": asked.system, "Prompt": asked.prompt, "Suffix": asked.suffix, "Response": ""}
-    return render(asked.template, values)
+    said = {"System": asked.system, "Prompt": asked.prompt, "Suffix": asked.suffix, "Response": ""}
+    return render(asked.template or "", {name: text or "" for name, text in said.items()})

@@ -14,12 +14,12 @@ PICTURES = {"/9j/": "jpeg", "iVBOR": "png", "R0lG": "gif", "UklGR": "webp", "Qk"
 
 class Function(msgspec.Struct):
     name: str = ""
-    arguments: dict[str, Any] | str = {}
+    arguments: dict[str, Any] | str | None = None
 
 
 class ToolCall(msgspec.Struct):
     function: Function
-    id: str = ""
+    id: str | None = None
 
 
 class ChatMessage(msgspec.Struct):
@@ -77,7 +77,7 @@ def _content(message: ChatMessage) -> str | list[dict[str, Any]]:
 def _call(call_id: str, function: Function) -> dict[str, Any]:
     """OpenAI's arguments are JSON in a string."""
     arguments = function.arguments
-    text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
+    text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments or {}).decode()
     return {"id": call_id, "type": "function", "function": {"name": function.name, "arguments": text}}
 
 

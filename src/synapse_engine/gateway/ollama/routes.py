@@ -23,7 +23,7 @@ from synapse_engine.gateway.dialect import Dialect
 from synapse_engine.gateway.documented import JSON_BODY, refusals
 from synapse_engine.gateway.encoded import Encoded
 from synapse_engine.gateway.gateway import Gateway
-from synapse_engine.gateway.listing import Listed, Listing
+from synapse_engine.gateway.listing import AnyListed, Listed, Listing
 from synapse_engine.gateway.ollama.answering import Answers, known_name
 from synapse_engine.gateway.ollama.asked import (
     Asked,
@@ -38,7 +38,14 @@ from synapse_engine.gateway.ollama.asked import (
     order_generate,
     read,
 )
-from synapse_engine.gateway.ollama.shown import description, running, tag_of, tagged
+from synapse_engine.gateway.ollama.shown import (
+    description,
+    description_without_file,
+    running,
+    tag_of,
+    tag_without_file,
+    tagged,
+)
 from synapse_engine.gateway.ollama.told import chat_answer, generate_answer
 from synapse_engine.gateway.translated import Translated, Work, read_body
 from synapse_engine.launch.base import RAM
@@ -81,10 +88,14 @@ class Ollama:
         }
         for path, (answer, summary) in asked.items():
             router.post(path, summary=summary, response_class=Response, openapi_extra=JSON_BODY)(answer)
-        router.get("/api/tags", summary="Enabled and running models")(self.tags)
+        router.get("/api/tags", summary="Enabled and running models, and what else may be asked for")(
+            self.tags
+        )
         router.get("/api/ps", summary="Running models")(self.running)
         router.get("/api/version", summary="Which Ollama's API this is")(self.version)
         router.head("/", include_in_schema=False)(self.alive)
+        router.head("/api/tags", include_in_schema=False)(self.tags)
+        router.head("/api/version", include_in_schema=False)(self.version)
         for path in ("/api/create", "/api/copy", "/api/push", "/api/delete", "/api/blobs/{digest}"):
             router.api_route(path, methods=["POST", "DELETE", "HEAD"], include_in_schema=False)(self.refuse)
         return router
@@ -118,10 +129,8 @@ class Ollama:
     # What is there.
 
     async def tags(self) -> Encoded:
-        listed = await self._listing.all()
-        times = await asyncio.to_thread(lambda: [_modified_at(each.entry) for each in listed])
-        models = [tag_of(each, self._name(each), at) for each, at in zip(listed, times, strict=True)]
-        return Encoded({"models": models})
+        listed = await self._listing.everything()
+        return Encoded({"models": await asyncio.to_thread(lambda: [self._tag(each) for each in listed])})
 
     async def running(self) -> Encoded:
         listed = await self._listing.all(lambda state: state is State.READY)
@@ -131,6 +140,8 @@ class Ollama:
     async def show(self, request: Request) -> Response:
         asked = read(await request.body(), NameAsked)
         listed = await self._find(asked)
+        if not isinstance(listed, Listed):
+            return Encoded(description_without_file(listed, self._found_at))
         modified_at = await asyncio.to_thread(_modified_at, listed.entry)
         return Encoded(description(listed, modified_at))
 
@@ -167,9 +178,20 @@ class Ollama:
     def _translated(self, request: Request, work: Work, *, is_stream: bool = False) -> Response:
         return Translated(self._gateway, request, Dialect.OLLAMA, work, is_stream=is_stream)
 
-    async def _find(self, asked: NameAsked) -> Listed:
-        name = asked.model or asked.name
-        return await self._listing.one(known_name(self._gateway.names, name))
+    async def _find(self, asked: NameAsked) -> AnyListed:
+        name = asked.model or asked.name or ""
+        return await self._listing.any_one(known_name(self._gateway.names, name))
+
+    @property
+    def _found_at(self) -> datetime:
+        """When what has no file here was listed: as in the other dialects."""
+        return datetime.fromtimestamp(self._listing.created, UTC)
+
+    def _tag(self, listed: AnyListed) -> dict[str, Any]:
+        """Blocks."""
+        if not isinstance(listed, Listed):
+            return tag_without_file(listed, self._found_at)
+        return tag_of(listed, self._name(listed), _modified_at(listed.entry))
 
     def _name(self, listed: Listed) -> str:
         """As Ollama's store calls it, where it lies there: clients may have been set up with that."""

@@ -7,12 +7,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from synapse_engine.catalog.model import Kind, Model
-from synapse_engine.gateway.listing import Listed
+from synapse_engine.gateway.listing import Listed, ListedMode, ListedRemote
 
 LATEST = ":latest"
 CAPABILITIES = ("tools", "vision", "thinking")
 # As far away as Ollama puts the end of what is kept for ever; its client calls that so.
 FOR_EVER = datetime(2318, 1, 1, tzinfo=UTC)
+NO_DETAILS = {
+    "parent_model": "",
+    "format": "",
+    "family": "",
+    "families": [],
+    "parameter_size": "",
+    "quantization_level": "",
+}
 
 
 def tagged(name: str) -> str:
@@ -30,6 +38,19 @@ def tag_of(listed: Listed, name: str, modified_at: datetime) -> dict[str, Any]:
         "size": model.file_size_bytes,
         "digest": _digest(listed),
         "details": _details(model),
+    }
+
+
+def tag_without_file(listed: ListedRemote | ListedMode, found_at: datetime) -> dict[str, Any]:
+    """The same of what may be asked for and has no file here."""
+    name = tagged(listed.name)
+    return {
+        "name": name,
+        "model": name,
+        "modified_at": found_at.isoformat(),
+        "size": 0,
+        "digest": hashlib.sha256(name.encode(errors="replace")).hexdigest(),
+        "details": NO_DETAILS,
     }
 
 
@@ -72,6 +93,19 @@ def description(listed: Listed, modified_at: datetime) -> dict[str, Any]:
         "model_info": {name: value for name, value in info.items() if value is not None},
         "capabilities": ["completion", *has] if model.kind is Kind.CHAT else [str(model.kind)],
         "modified_at": modified_at.isoformat(),
+    }
+
+
+def description_without_file(listed: ListedRemote | ListedMode, found_at: datetime) -> dict[str, Any]:
+    """The same of what has no file here: it may be asked, and no more is known."""
+    return {
+        "modelfile": "",
+        "parameters": "",
+        "template": "",
+        "details": NO_DETAILS,
+        "model_info": {"general.architecture": "unknown", "general.basename": listed.display_name},
+        "capabilities": ["completion"],
+        "modified_at": found_at.isoformat(),
     }
 
 

@@ -32,9 +32,15 @@ class Piece:
 
 
 class Teller:
-    """Reads the server's events, of a chat or of a completion; counts and durations are known at the end."""
+    """Reads the server's events, of a chat or of a completion; counts and durations are known at the end.
 
-    def __init__(self) -> None:
+    begun: what the client wrote of the answer itself, for the model to go on with. Some builds of
+    llama-server say it again before what follows, and Ollama does not.
+    """
+
+    def __init__(self, begun: str = "") -> None:
+        self._begun = begun
+        self._held = ""
         self._done_reason = "stop"
         self._usage: dict[str, Any] = {}
         self._timings: dict[str, Any] = {}
@@ -52,7 +58,7 @@ class Teller:
 
     def finish(self) -> Piece:
         """The tools that were called: they come in parts, and go out whole."""
-        piece = Piece()
+        piece = Piece(content=self._held)
         for call in self._calls.values():
             told = call.told()
             if told is None:
@@ -85,10 +91,21 @@ class Teller:
             self._calls.setdefault(part.get("index", 0), _Call()).add(part.get("function") or {})
         logprobs = (choice.get("logprobs") or {}).get("content") or []
         return Piece(
-            content=delta.get("content") or "",
+            content=self._what_is_new(delta.get("content") or ""),
             thinking=delta.get("reasoning_content") or "",
             logprobs=[_logprob(each) for each in logprobs],
         )
+
+    def _what_is_new(self, content: str) -> str:
+        """Without what the client began with; held back as long as it may still be that."""
+        if not self._begun:
+            return content
+        self._held += content
+        if len(self._held) < len(self._begun) and self._begun.startswith(self._held):
+            return ""
+        new = self._held.removeprefix(self._begun)
+        self._begun = self._held = ""
+        return new
 
 
 class _Call:

@@ -52,11 +52,11 @@ export default function SystemPage() {
             <Part title="Devices">
               <Devices devices={system.devices} />
             </Part>
-            <Part title="Settings">
-              <SettingsPart />
-            </Part>
             <Part title="Upstreams">
               <Upstreams />
+            </Part>
+            <Part title="Settings">
+              <SettingsPart />
             </Part>
           </div>
         </>
