@@ -265,7 +265,8 @@ async def wire_gateway(
     await remotes.load()
     names = Names(registry, fleet, remotes, on_demand=settings.on_demand)
     news = News(fleet, settings.loading_news)
-    return Gateway(settings, folder.spool, recorder.activity, names, lines, news, remotes, pool)
+    contexts = Contexts(fleet, lines, pool)
+    return Gateway(settings, folder.spool, recorder.activity, names, lines, news, remotes, pool, contexts)
 
 
 async def wire_queries(
@@ -273,7 +274,7 @@ async def wire_queries(
 ) -> Queries:
     queries = Queries(
         gateway,
-        Candidates(registry, fleet, gateway.names, Contexts(fleet, gateway.pool)),
+        Candidates(registry, fleet, gateway.names, gateway.contexts),
         Keeper(store, settings.queries_max),
         first_id=await first_query_id(store),
         may_start=settings.modes_start,

@@ -146,7 +146,14 @@ class Server:
         with self.counting:
             self.active += 1
         try:
-            self.stage.tell("request", method=method, path=path, headers=headers, body=body.decode("latin-1"))
+            self.stage.tell(
+                "request",
+                method=method,
+                path=path,
+                headers=headers,
+                body=body.decode("latin-1"),
+                client_port=connection.getpeername()[1],
+            )
             self.serve(connection, path, headers, body)
         finally:
             with self.counting:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from datetime import datetime
 from typing import Any
 
@@ -64,10 +66,44 @@ async def test_the_context_is_one_requests(plane: ControlPlane) -> None:
     assert [(await actor.saw("request"))["path"], actor.count("request")] == ["/props", 0]
 
 
+async def test_several_that_want_to_know_ask_once(plane: ControlPlane) -> None:
+    """And whoever leaves takes the answer from nobody."""
+    model_id = await plane.add("Qwen-7B-Q4_K_M.gguf", Behaviour(slot_tokens=1234, answers_when_told=True))
+    actor = await plane.start(model_id)
+    first, *others = [asyncio.create_task(models(plane)) for _ in range(4)]
+    assert (await actor.saw("request"))["path"] == "/props"
+    contexts = plane.services.gateway.contexts
+    learning = [asyncio.create_task(contexts.learn([model_id])) for _ in range(2)]
+    await asyncio.sleep(0)
+    learning.pop().cancel()
+    first.cancel()
+    actor.tell("go on")
+    for listed in await asyncio.gather(*others):
+        assert listed[model_id]["context_length"] == 1234
+    await asyncio.gather(*learning)
+    assert actor.count("request") == 0
+
+
 async def test_no_slot_has_more_than_the_model_was_trained_for(plane: ControlPlane) -> None:
     model_id = await plane.add("Qwen-7B-Q4_K_M.gguf", llama__context_length=4096)
     await enable(plane, model_id, settings={"ctx_size": 65536})
     assert (await models(plane))[model_id]["context_length"] == 4096
+
+
+async def test_created_is_the_files_own_time(plane: ControlPlane) -> None:
+    """So that it stays the same over scans; where there is no file nothing is known."""
+    model_id = await plane.add("Qwen-7B-Q4_K_M.gguf")
+    await enable(plane, model_id, settings={"variants": [{"name": "pirate"}]})
+    os.utime(plane.path("Qwen-7B-Q4_K_M.gguf"), (1_700_000_000, 1_700_000_000))
+    for _ in range(2):
+        await plane.services.scanner.rescan()
+        listed = (await plane.get("/v1/models")).json()["data"]
+        times = {model["id"]: model["created"] for model in listed}
+        assert times[model_id] == times["pirate"] == 1_700_000_000
+        assert times["synapse/auto"] == 0
+        assert (await plane.get("/v1/models/pirate")).json()["created"] == 1_700_000_000
+    theirs = (await plane.get(f"/v1/models/{model_id}", headers=ANTHROPIC)).json()
+    assert theirs["created_at"] == "2023-11-14T22:13:20+00:00"
 
 
 async def test_one_by_any_name(plane: ControlPlane) -> None:
@@ -155,3 +191,17 @@ async def test_props_are_the_routers_or_a_models(plane: ControlPlane) -> None:
     assert props["default_generation_settings"] == {"n_ctx": 1234}
     assert (await plane.get(f"/props?model={model_id}&autoload=false")).json() == props
     assert (await plane.get("/slots")).status_code == 422
+
+
+async def test_our_own_questions_use_a_connection_again(plane: ControlPlane) -> None:
+    """The one that requests use, too."""
+    model_id = await plane.add("Qwen-7B-Q4_K_M.gguf")
+    await enable(plane, model_id)
+    actor = await plane.start(model_id)
+    await plane.get("/v1/models")
+    for path in ("/props", "/slots"):
+        assert (await plane.get(f"{path}?model={model_id}&autoload=false")).status_code == 200
+    assert (await plane.post(CHAT, {"model": model_id})).status_code == 200
+    seen = [await actor.saw("request") for _ in range(4)]
+    assert [request["path"] for request in seen] == ["/props", "/props", "/slots", CHAT]
+    assert len({request["client_port"] for request in seen}) == 1

@@ -68,6 +68,15 @@ async def test_who_is_named(plane: ControlPlane) -> None:
         await plane.services.queries._candidates.named(["Qwen-7B-Q4_K_M"])
 
 
+async def test_of_several_the_one_that_is_up_is_asked_how_much_it_takes(plane: ControlPlane) -> None:
+    """Though another one would be the better one."""
+    await add(plane, "Better-7B-Q4_K_M.gguf")
+    up = await add(plane, "Qwen-3B-Q4_K_M.gguf", slot_tokens=1234)
+    await plane.start(up)
+    [found] = await plane.services.queries._candidates.named(["fast"])
+    assert (found.model_id, found.context_tokens) == (up, 1234)
+
+
 async def test_stopped_ones_are_started_unless_that_is_off(plane: ControlPlane) -> None:
     model_id = await add(plane, "Qwen-7B-Q4_K_M.gguf")
     await plane.patch("/api/settings", {"modes_start": False})

@@ -29,7 +29,6 @@ from synapse_engine.benchmarks.prompts import DEFAULT_SET, SETS, Prompt
 from synapse_engine.benchmarks.record import Benchmark, Contestant, Wanted
 from synapse_engine.catalog.model import Kind
 from synapse_engine.errors import AmbiguousModelName, InvalidChoice, ModelFileMissing
-from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.names import RESERVED
 
 ID_MAX = (1 << 63) - 1
@@ -183,7 +182,7 @@ def _contestants(services: Services, names: list[str] | None) -> tuple[Contestan
 def _contestant(services: Services, field: str, name: str) -> Contestant:
     if name.strip().casefold() in RESERVED:
         raise InvalidChoice(f"{field}: {name}", "That is no single model's name.")
-    target = services.gateway.names.find(name, in_memory(b""))
+    target = services.gateway.names.find(name)
     if len(target.model_ids) > 1:
         raise AmbiguousModelName(name, list(target.model_ids))
     model_id = target.model_ids[0]

@@ -9,13 +9,10 @@ from synapse_engine.catalog.registry import Entry, Registry
 from synapse_engine.errors import BadRequest
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.state import State
-from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.contexts import Contexts
-from synapse_engine.gateway.names import UP, Names
+from synapse_engine.gateway.names import UP, Names, Target
 from synapse_engine.gateway.permission import why_not_started
 from synapse_engine.modes.cast import Candidate
-
-NO_BODY = in_memory(b"")
 
 
 class Candidates:
@@ -33,19 +30,21 @@ class Candidates:
 
     async def named(self, names: Sequence[str]) -> list[Candidate]:
         """Raises ModelNotFound, AmbiguousModelName, and BadRequest for a mode, which is no model."""
-        targets = [self._names.find(name, NO_BODY) for name in names]
+        targets = [self._names.find(name) for name in names]
         if any(target.mode for target in targets):
             raise BadRequest("A mode cannot ask a mode", "Name models, variants or upstreams.")
-        await self._contexts.learn(target.model_ids[0] for target in targets if target.remote is None)
-        found = []
-        for name, target in zip(names, targets, strict=True):
-            if target.remote is not None:
-                found.append(Candidate(name, target.model_ids[0], is_up=True))
-                continue
-            entries = [self._registry.get(model_id) for model_id in target.model_ids]
-            best = next((entry for entry in entries if self._state(entry) in UP), entries[0])
-            found.append(self._candidate(best, name))
-        return found
+        await self._contexts.learn(self._best(target).model_id for target in targets if target.remote is None)
+        return [
+            self._candidate(self._best(target), name)
+            if target.remote is None
+            else Candidate(name, target.model_ids[0], is_up=True)
+            for name, target in zip(names, targets, strict=True)
+        ]
+
+    def _best(self, target: Target) -> Entry:
+        """Of those that will do, the first that is up."""
+        entries = [self._registry.get(model_id) for model_id in target.model_ids]
+        return next((entry for entry in entries if self._state(entry) in UP), entries[0])
 
     def _is_in_pool(self, entry: Entry) -> bool:
         is_there = entry.choices.enabled and not entry.missing and entry.model.problem is None

@@ -13,8 +13,9 @@ from synapse_engine.fleet.cache import request_tokens
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.leases import Lease
 from synapse_engine.gateway.fields import NOT_JSON
+from synapse_engine.gateway.lines import Lines
 from synapse_engine.gateway.reply import Reply
-from synapse_engine.gateway.upstream import Pool, place_of
+from synapse_engine.gateway.upstream import Pool
 
 ASK_SECONDS = 1.0
 KNOWN_MAX = 1000
@@ -31,19 +32,26 @@ class _Props(msgspec.Struct):
 class Contexts:
     """A server is asked once after each of its starts; for one that does not run it is worked out."""
 
-    def __init__(self, fleet: Fleet, pool: Pool) -> None:
+    def __init__(self, fleet: Fleet, lines: Lines, pool: Pool) -> None:
         self._fleet = fleet
+        self._lines = lines
         self._pool = pool
         # By the server's key, which is new with each start; None where it would not say.
         self._known: dict[str, int | None] = {}
+        # By the same; whoever else wants to know meanwhile waits with the first.
+        self._asking: dict[str, asyncio.Task[None]] = {}
 
     async def learn(self, model_ids: Iterable[str]) -> None:
         """Ask those that have come up since; a model's replicas are all alike."""
-        leases = [self._lease(model_id) for model_id in model_ids]
-        new = [lease for lease in leases if lease is not None and lease.api_key not in self._known]
         if len(self._known) > KNOWN_MAX:
             self._known.clear()
-        await asyncio.gather(*map(self._ask, new))
+        found = {model_id: self._lease(model_id) for model_id in model_ids}
+        asking = [
+            self._ensure_asked(model_id, lease)
+            for model_id, lease in found.items()
+            if lease is not None and lease.api_key not in self._known
+        ]
+        await asyncio.gather(*map(asyncio.shield, asking))
 
     def per_request(self, entry: Entry) -> int | None:
         """Tokens of the prompt and of the answer together; None where nothing says how many."""
@@ -64,8 +72,16 @@ class Contexts:
             return None
         return request_tokens(demand.model, demand.options)
 
-    async def _ask(self, lease: Lease) -> None:
-        reply = Reply(self._pool, place_of(lease.url, lease.api_key))
+    def _ensure_asked(self, model_id: str, lease: Lease) -> asyncio.Task[None]:
+        """Done once it has answered whoever asked first."""
+        key = lease.api_key
+        if key not in self._asking:
+            task = self._asking[key] = asyncio.create_task(self._ask(model_id, lease), name=f"ask {model_id}")
+            task.add_done_callback(lambda _: self._asking.pop(key))
+        return self._asking[key]
+
+    async def _ask(self, model_id: str, lease: Lease) -> None:
+        reply = Reply(self._pool, self._lines.place_of(model_id, lease))
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 await reply.ask(b"GET", b"/props")

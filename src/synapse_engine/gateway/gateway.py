@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from synapse_engine.errors import BodyTooLarge
 from synapse_engine.gateway.access import Access, Refused
 from synapse_engine.gateway.activity import Activity
+from synapse_engine.gateway.contexts import Contexts
 from synapse_engine.gateway.framing import Fields
 from synapse_engine.gateway.headers import lines_of
 from synapse_engine.gateway.lines import Lines
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 
 class Gateway:
-    """Attributes to use: activity, names, lines, news, remotes, pool and its outbox; spool_folder, for large
-    bodies; body_max_bytes, to set at any time; modes, to set once, as they ask through the gateway, too.
+    """Attributes to use: activity, names, lines, news, remotes, pool and its outbox, contexts; spool_folder,
+    for large bodies; body_max_bytes, to set at any time; modes, to set once, as they ask through the gateway,
+    too.
     """
 
     modes: AsModels
@@ -40,6 +42,7 @@ class Gateway:
         news: News,
         remotes: Remotes,
         pool: Pool,
+        contexts: Contexts,
     ) -> None:
         self.activity = activity
         self.names = names
@@ -48,6 +51,7 @@ class Gateway:
         self.outbox = pool.outbox
         self.remotes = remotes
         self.pool = pool
+        self.contexts = contexts
         self.spool_folder = spool_folder
         self.body_max_bytes = settings.body_max_bytes
         self._access = Access(settings)

@@ -154,7 +154,16 @@ class Line:
             return None
         lease.__enter__()
         self.in_flight += 1
-        return self._seats.get(lease) or self._learn(lease)
+        return self.seat_of(lease)
+
+    def seat_of(self, lease: Lease) -> LeasedSeat:
+        """That of this start, whether or not anybody sits there. Those of earlier starts are of no use."""
+        seat = self._seats.get(lease)
+        if seat is None:
+            if len(self._seats) >= SEATS_KEPT:
+                self._seats.clear()
+            seat = self._seats[lease] = LeasedSeat(self, lease)
+        return seat
 
     def rises(self) -> None:
         """One has been served."""
@@ -206,10 +215,3 @@ class Line:
     def _has_shrunk(self) -> None:
         if not self.waiting:
             self._deserted.set()
-
-    def _learn(self, lease: Lease) -> LeasedSeat:
-        """That of a new start. Those of earlier ones are of no use any more."""
-        if len(self._seats) >= SEATS_KEPT:
-            self._seats.clear()
-        seat = self._seats[lease] = LeasedSeat(self, lease)
-        return seat

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from synapse_engine.catalog.registry import Registry
 from synapse_engine.errors import NotRunning, QueueFull, WaitedTooLong
 from synapse_engine.fleet.fleet import Fleet
+from synapse_engine.fleet.leases import Lease
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.line import Asker, Line, LineView, Seat, Wish
 from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.permission import HELD, why_not_started
 from synapse_engine.gateway.question import prefix_of
+from synapse_engine.gateway.upstream import Place
 
 __all__ = ["Asker", "Line", "LineView", "Lines", "Seat", "Wish"]
 
@@ -103,6 +105,10 @@ class Lines:
         if line.waiting.count:
             return None
         return line.sit_down(prefix_of(body) if line.replicas > 1 and body is not None else None)
+
+    def place_of(self, model_id: str, lease: Lease) -> Place:
+        """Where requests to that server go, for a question of our own that takes nobody's turn."""
+        return self.line(model_id).seat_of(lease).place
 
     def wait(self, wish: Wish) -> Callable[[], None]:
         """Stand in line, and have the model started where that may be done; answers how to leave the line.

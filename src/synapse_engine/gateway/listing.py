@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from synapse_engine.catalog.model import Kind
 from synapse_engine.catalog.registry import Entry, Registry
@@ -11,25 +14,27 @@ from synapse_engine.errors import ModelNotFound
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
-from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.contexts import Contexts
 from synapse_engine.gateway.names import MODES, Names
 from synapse_engine.gateway.remotes import Known
 from synapse_engine.modes.steps import Mode
 
-NO_BODY = in_memory(b"")
+# Of what has no file here; Anthropic's API says the same then.
+UNKNOWN = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
 class Listed:
     """A name, and the model that it means. context_tokens: of one request, None where nothing says.
 
-    variant: the variant's own name, where it is one. server: of several the one that speaks for all;
-    None where it was never started.
+    modified_at: when its file was last changed; UNKNOWN for one that is gone. server: of several
+    the one that speaks for all; None where it was never started. variant: the variant's own name, where it is
+    one.
     """
 
     name: str
     entry: Entry
+    modified_at: datetime
     server: Server | None
     context_tokens: int | None
     variant: str | None = None
@@ -60,6 +65,10 @@ class ListedRemote:
     def status(self) -> str:
         return "running" if self.is_reachable else "failed"
 
+    @property
+    def modified_at(self) -> datetime:
+        return UNKNOWN
+
 
 @dataclass(frozen=True)
 class ListedMode:
@@ -71,6 +80,10 @@ class ListedMode:
     @property
     def display_name(self) -> str:
         return f"Synapse {self.mode.replace('_', ' ')}"
+
+    @property
+    def modified_at(self) -> datetime:
+        return UNKNOWN
 
 
 AnyListed = Listed | ListedRemote | ListedMode
@@ -88,23 +101,15 @@ class Listing:
         self._names = names
         self._contexts = contexts
 
-    @property
-    def created(self) -> int:
-        """When these were found, in unix seconds: the last scan."""
-        return int(self._registry.last_scan.timestamp()) if self._registry.last_scan else 0
-
     async def all(self, is_wanted: Callable[[State], bool] = lambda state: True) -> list[Listed]:
         """is_wanted: by the state of the model's server."""
         entries = [entry for entry in self._registry.entries.values() if self._is_listed(entry, is_wanted)]
-        await self._contexts.learn(entry.model_id for entry in entries)
         found = []
-        for entry in entries:
-            context = self._contexts.per_request(entry)
-            server = self._fleet.server_of(entry.model_id)
-            found.append(Listed(entry.model_id, entry, server, context))
-            for variant in entry.choices.settings.get("variants") or ():
-                name = self._names.name_of(entry.model_id, variant["name"])
-                found.append(Listed(name, entry, server, context, variant["name"]))
+        for listed in await self._listed(entries):
+            found.append(listed)
+            for variant in listed.entry.choices.settings.get("variants") or ():
+                name = self._names.name_of(listed.name, variant["name"])
+                found.append(replace(listed, name=name, variant=variant["name"]))
         return found
 
     async def everything(self) -> list[AnyListed]:
@@ -118,16 +123,13 @@ class Listing:
 
     async def one(self, name: str) -> Listed:
         """Whatever a request may call it. Raises ModelNotFound, AmbiguousModelName."""
-        target = self._names.find(name, NO_BODY)
+        target = self._names.find(name)
         if target.mode is not None:
             raise ModelNotFound(name, "It is a mode, and no model that could be loaded or shown.")
-        entry = self._registry.get(target.model_ids[0])
-        named = entry.model_id
-        if target.variant is not None:
-            named = self._names.name_of(named, target.variant)
-        await self._contexts.learn([entry.model_id])
-        context = self._contexts.per_request(entry)
-        return Listed(named, entry, self._fleet.server_of(entry.model_id), context, target.variant)
+        [listed] = await self._listed([self._registry.get(target.model_ids[0])])
+        if target.variant is None:
+            return listed
+        return replace(listed, name=self._names.name_of(listed.name, target.variant), variant=target.variant)
 
     def remotes(self) -> list[ListedRemote]:
         """Every model that an upstream by URL has said it has, or that is meant by its name."""
@@ -139,7 +141,7 @@ class Listing:
 
     def remote(self, name: str) -> ListedRemote | None:
         """One such, where the name means one. Raises ModelNotFound, AmbiguousModelName."""
-        target = self._names.find(name, NO_BODY)
+        target = self._names.find(name)
         return None if target.remote is None else _listed_remote(target.remote, target.model_there)
 
     def modes(self, listed: Iterable[Listed]) -> list[ListedMode]:
@@ -153,9 +155,32 @@ class Listing:
         mode = MODES.get(name.casefold())
         return None if mode is None else ListedMode(name.casefold(), mode)
 
+    async def _listed(self, entries: Sequence[Entry]) -> list[Listed]:
+        """Under their own names."""
+        await self._contexts.learn(entry.model_id for entry in entries)
+        times = await asyncio.to_thread(lambda: [_modified_at(entry) for entry in entries])
+        return [
+            Listed(
+                entry.model_id,
+                entry,
+                modified_at,
+                self._fleet.server_of(entry.model_id),
+                self._contexts.per_request(entry),
+            )
+            for entry, modified_at in zip(entries, times, strict=True)
+        ]
+
     def _is_listed(self, entry: Entry, is_wanted: Callable[[State], bool]) -> bool:
         state = self._fleet.state_of(entry.model_id)
         return is_wanted(state) and (state is State.READY or (entry.choices.enabled and not entry.missing))
+
+
+def _modified_at(entry: Entry) -> datetime:
+    """Blocks."""
+    try:
+        return datetime.fromtimestamp(os.stat(entry.model.path).st_mtime, UTC)
+    except OSError:
+        return UNKNOWN
 
 
 def _listed_remote(known: Known, model: str) -> ListedRemote:

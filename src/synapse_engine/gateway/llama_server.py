@@ -21,10 +21,10 @@ from synapse_engine.gateway.dialect import Dialect
 from synapse_engine.gateway.documented import JSON_BODY, refusals
 from synapse_engine.gateway.encoded import Encoded
 from synapse_engine.gateway.fields import NOT_JSON
+from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.listing import Listed, Listing
 from synapse_engine.gateway.openai import openai_model
 from synapse_engine.gateway.reply import Reply
-from synapse_engine.gateway.upstream import Pool, place_of
 
 VALUES = {State.READY: "loaded", State.QUEUED: "loading", State.STARTING: "loading"}
 
@@ -36,10 +36,10 @@ class _ModelAsk(msgspec.Struct):
 class RouterSurface:
     """What the relay does not take; it takes `/props?model=` and `/slots?model=` where those may start it."""
 
-    def __init__(self, listing: Listing, fleet: Fleet, pool: Pool) -> None:
-        self._listing = listing
+    def __init__(self, gateway: Gateway, fleet: Fleet, listing: Listing) -> None:
+        self._gateway = gateway
         self._fleet = fleet
-        self._pool = pool
+        self._listing = listing
 
     def routes(self) -> APIRouter:
         responses = refusals(Dialect.LLAMA_SERVER, 400, 404, 409, 503)
@@ -56,7 +56,7 @@ class RouterSurface:
         return router
 
     async def list_models(self) -> Encoded:
-        data = [router_model(each, self._listing.created) for each in await self._listing.all()]
+        data = [router_model(each) for each in await self._listing.all()]
         return Encoded({"object": "list", "data": data})
 
     async def load(self, request: Request) -> Encoded:
@@ -90,8 +90,9 @@ class RouterSurface:
         listed = await self._listing.one(name)
         if listed.state is not State.READY:
             raise BadRequest("Model is not loaded", f"{listed.entry.model_id} is {listed.status}.")
-        with self._fleet.lease(listed.entry.model_id) as lease:
-            reply = Reply(self._pool, place_of(lease.url, lease.api_key))
+        model_id = listed.entry.model_id
+        with self._fleet.lease(model_id) as lease:
+            reply = Reply(self._gateway.pool, self._gateway.lines.place_of(model_id, lease))
             try:
                 await reply.ask(b"GET", path)
                 return Response(await reply.whole(), reply.status, media_type="application/json")
@@ -99,7 +100,7 @@ class RouterSurface:
                 reply.close()
 
 
-def router_model(listed: Listed, created: int) -> dict[str, Any]:
+def router_model(listed: Listed) -> dict[str, Any]:
     """A model as the router lists it: its status is an object, and its command line is told."""
     command = listed.server.command if listed.server else None
     status: dict[str, Any] = {
@@ -109,7 +110,7 @@ def router_model(listed: Listed, created: int) -> dict[str, Any]:
     if listed.state is State.FAILED:
         status["failed"] = True
     inputs = ["text", "image"] if "vision" in listed.entry.model.capabilities else ["text"]
-    return openai_model(listed, created) | {
+    return openai_model(listed) | {
         "status": status,
         "tags": [],
         "architecture": {"input_modalities": inputs, "output_modalities": ["text"]},

@@ -12,7 +12,7 @@ from synapse_engine.errors import AmbiguousModelName, InvalidChoice, ModelNotFou
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
-from synapse_engine.gateway.body import Body
+from synapse_engine.gateway.body import Body, in_memory
 from synapse_engine.gateway.fields import with_text
 from synapse_engine.gateway.permission import why_not_started
 from synapse_engine.gateway.question import question_of
@@ -39,6 +39,7 @@ RESERVED = frozenset([AUTO, LOADED, OURS, *TIER_NAMES, *MODES])
 KNOWN_MAX = 4096
 CANDIDATES_MAX = 20
 UP = (State.READY, State.STARTING, State.QUEUED)
+NO_BODY = in_memory(b"")
 
 Change = Callable[[bytes, bytes], bytes]
 
@@ -77,8 +78,9 @@ class Names:
         self._known: dict[str, Target] = {}
         self._variants: dict[str, list[tuple[str, Variant]]] = {}
 
-    def find(self, name: str | None, body: Body, kind: Kind = Kind.CHAT) -> Target:
-        """kind: what it is to do, where the name leaves open who does it.
+    def find(self, name: str | None, body: Body = NO_BODY, kind: Kind = Kind.CHAT) -> Target:
+        """body: the request's, which says what `auto` means. kind: what it is to do, where the name leaves
+        open who does it.
 
         Raises ModelNotFound, AmbiguousModelName.
         """

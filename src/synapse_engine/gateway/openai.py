@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
@@ -56,25 +55,25 @@ def openai_router(listing: Listing) -> APIRouter:
     async def list_models(anthropic_version: Version = None) -> Encoded:
         listed = await listing.everything()
         if anthropic_version is not None:
-            return Encoded(anthropic_list(listed, listing.created))
-        data = [openai_model(each, listing.created) for each in listed]
-        return Encoded({"object": "list", "data": data})
+            return Encoded(anthropic_list(listed))
+        return Encoded({"object": "list", "data": [openai_model(each) for each in listed]})
 
     @router.head("/v1/models/{name:path}", include_in_schema=False)
     @router.get("/v1/models/{name:path}", summary="One model, by any of its names")
     async def one_model(name: str, anthropic_version: Version = None) -> Encoded:
         describe = openai_model if anthropic_version is None else anthropic_model
-        return Encoded(describe(await listing.any_one(name), listing.created))
+        return Encoded(describe(await listing.any_one(name)))
 
     return router
 
 
-def openai_model(listed: AnyListed, created: int) -> dict[str, Any]:
+def openai_model(listed: AnyListed) -> dict[str, Any]:
     """A model as OpenAI's list has it, with what clients of llama-server and of others look for beside it.
 
     context_length and meta.n_ctx: tokens that one request may have, prompt and answer together. Of a model at
     an upstream by URL no more is known than its name.
     """
+    created = int(listed.modified_at.timestamp())
     if isinstance(listed, ListedMode):
         facts = {"display_name": listed.display_name, "kind": "mode"}
         return {"id": listed.name, "object": "model", "created": created, "owned_by": OURS, **facts}
@@ -109,9 +108,9 @@ def openai_model(listed: AnyListed, created: int) -> dict[str, Any]:
     }
 
 
-def anthropic_list(listed: Sequence[AnyListed], created: int) -> dict[str, Any]:
+def anthropic_list(listed: Sequence[AnyListed]) -> dict[str, Any]:
     """The whole list as one page."""
-    data = [anthropic_model(each, created) for each in listed]
+    data = [anthropic_model(each) for each in listed]
     return {
         "data": data,
         "has_more": False,
@@ -120,8 +119,8 @@ def anthropic_list(listed: Sequence[AnyListed], created: int) -> dict[str, Any]:
     }
 
 
-def anthropic_model(listed: AnyListed, created: int) -> dict[str, Any]:
-    created_at = datetime.fromtimestamp(created, UTC).isoformat()
+def anthropic_model(listed: AnyListed) -> dict[str, Any]:
+    created_at = listed.modified_at.isoformat()
     if not isinstance(listed, Listed):
         return {
             "type": "model",

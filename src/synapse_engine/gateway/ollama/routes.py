@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -13,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import synapse_engine
-from synapse_engine.catalog.registry import Entry
 from synapse_engine.errors import ModelNotFound, NotOffered
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.state import State
@@ -130,7 +128,7 @@ class Ollama:
 
     async def tags(self) -> Encoded:
         listed = await self._listing.everything()
-        return Encoded({"models": await asyncio.to_thread(lambda: [self._tag(each) for each in listed])})
+        return Encoded({"models": [self._tag(each) for each in listed]})
 
     async def running(self) -> Encoded:
         listed = await self._listing.all(lambda state: state is State.READY)
@@ -141,9 +139,8 @@ class Ollama:
         asked = read(await request.body(), NameAsked)
         listed = await self._find(asked)
         if not isinstance(listed, Listed):
-            return Encoded(description_without_file(listed, self._found_at))
-        modified_at = await asyncio.to_thread(_modified_at, listed.entry)
-        return Encoded(description(listed, modified_at))
+            return Encoded(description_without_file(listed))
+        return Encoded(description(listed))
 
     async def version(self) -> Encoded:
         return Encoded({"version": OLLAMA_VERSION, "synapse_engine": synapse_engine.__version__})
@@ -182,16 +179,10 @@ class Ollama:
         name = asked.model or asked.name or ""
         return await self._listing.any_one(known_name(self._gateway.names, name))
 
-    @property
-    def _found_at(self) -> datetime:
-        """When what has no file here was listed: as in the other dialects."""
-        return datetime.fromtimestamp(self._listing.created, UTC)
-
     def _tag(self, listed: AnyListed) -> dict[str, Any]:
-        """Blocks."""
         if not isinstance(listed, Listed):
-            return tag_without_file(listed, self._found_at)
-        return tag_of(listed, self._name(listed), _modified_at(listed.entry))
+            return tag_without_file(listed)
+        return tag_of(listed, self._name(listed))
 
     def _name(self, listed: Listed) -> str:
         """As Ollama's store calls it, where it lies there: clients may have been set up with that."""
@@ -237,11 +228,3 @@ def _plan_embed(data: bytes) -> tuple[EmbedAsked, Order | None]:
 def _plan_embeddings(data: bytes) -> tuple[EmbeddingsAsked, Order | None]:
     asked = read(data, EmbeddingsAsked)
     return asked, order_embed(asked.prompt) if asked.prompt else None
-
-
-def _modified_at(entry: Entry) -> datetime:
-    """Its file's; blocks. What is gone was last changed at the beginning of time."""
-    try:
-        return datetime.fromtimestamp(os.stat(entry.model.path).st_mtime, UTC)
-    except OSError:
-        return datetime.fromtimestamp(0, UTC)

@@ -28,26 +28,26 @@ def tagged(name: str) -> str:
     return name if ":" in name.rpartition("/")[2] else name + LATEST
 
 
-def tag_of(listed: Listed, name: str, modified_at: datetime) -> dict[str, Any]:
+def tag_of(listed: Listed, name: str) -> dict[str, Any]:
     """An entry of /api/tags."""
     model = listed.entry.model
     return {
         "name": name,
         "model": name,
-        "modified_at": modified_at.isoformat(),
+        "modified_at": listed.modified_at.isoformat(),
         "size": model.file_size_bytes,
         "digest": _digest(listed),
         "details": _details(model),
     }
 
 
-def tag_without_file(listed: ListedRemote | ListedMode, found_at: datetime) -> dict[str, Any]:
+def tag_without_file(listed: ListedRemote | ListedMode) -> dict[str, Any]:
     """The same of what may be asked for and has no file here."""
     name = tagged(listed.name)
     return {
         "name": name,
         "model": name,
-        "modified_at": found_at.isoformat(),
+        "modified_at": listed.modified_at.isoformat(),
         "size": 0,
         "digest": hashlib.sha256(name.encode(errors="replace")).hexdigest(),
         "details": NO_DETAILS,
@@ -72,7 +72,7 @@ def running(
     }
 
 
-def description(listed: Listed, modified_at: datetime) -> dict[str, Any]:
+def description(listed: Listed) -> dict[str, Any]:
     """What /api/show answers. The context length is that of one request, as clients go by it."""
     model = listed.entry.model
     architecture, geometry = model.architecture or "unknown", model.geometry
@@ -92,11 +92,11 @@ def description(listed: Listed, modified_at: datetime) -> dict[str, Any]:
         "details": _details(model),
         "model_info": {name: value for name, value in info.items() if value is not None},
         "capabilities": ["completion", *has] if model.kind is Kind.CHAT else [str(model.kind)],
-        "modified_at": modified_at.isoformat(),
+        "modified_at": listed.modified_at.isoformat(),
     }
 
 
-def description_without_file(listed: ListedRemote | ListedMode, found_at: datetime) -> dict[str, Any]:
+def description_without_file(listed: ListedRemote | ListedMode) -> dict[str, Any]:
     """The same of what has no file here: it may be asked, and no more is known."""
     return {
         "modelfile": "",
@@ -105,7 +105,7 @@ def description_without_file(listed: ListedRemote | ListedMode, found_at: dateti
         "details": NO_DETAILS,
         "model_info": {"general.architecture": "unknown", "general.basename": listed.display_name},
         "capabilities": ["completion"],
-        "modified_at": found_at.isoformat(),
+        "modified_at": listed.modified_at.isoformat(),
     }
 
 
