@@ -12,7 +12,7 @@ from tests.fakes.rig import until
 from tests.fakes.stage import Behaviour, Stage
 
 from synapse_engine.catalog.model import Tier
-from synapse_engine.errors import AmbiguousModelName, BadRequest, ModelNotFound, NobodyToAsk
+from synapse_engine.errors import AmbiguousModelName, BadRequest, Booting, ModelNotFound, NobodyToAsk
 from synapse_engine.fleet import eviction
 from synapse_engine.gateway import waking
 from synapse_engine.gateway.queries import BEHIND_MAX, Query
@@ -135,6 +135,18 @@ async def test_at_the_end_of_the_control_plane_all_end(tmp_path: Path, engine: P
         queries = plane.services.queries
         again = queries.begin(await queries.prepare(Query("Hi", "simple")), "tests")
         assert again.id == run.id + 1
+
+
+async def test_one_that_was_being_prepared_at_the_end_is_ended_too(plane: ControlPlane) -> None:
+    await add(plane, "Qwen-7B-Q4_K_M.gguf")
+    queries = plane.services.queries
+    prepared = await queries.prepare(Query("Hi", "simple"))
+    await queries.close()
+    run = queries.begin(prepared, "tests")
+    await run.until_kept()
+    assert run.record.status == "cancelled"
+    with pytest.raises(Booting):
+        await queries.prepare(Query("Hi", "simple"))
 
 
 async def test_settings_are_taken_at_once(plane: ControlPlane) -> None:

@@ -226,6 +226,8 @@ class Queries:
         asker = GatewayAsker(self._gateway, client, f"/api/query/{query_id}", priority=query.priority)
         floor = Floor(asker, prepared.question, prepared.options, prepared.plan.cast)
         run = self.live[query_id] = Run(query_id, query, prepared.plan, floor, self.keeper)
+        if self._is_closed:
+            run.cancel()  # it was being prepared when all were ended
         ending = asyncio.create_task(self._forget(run), name=f"end of query {query_id}")
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
