@@ -41,6 +41,7 @@ TEXTS: dict[str, tuple[str, dict[str, float]]] = {
         BOTH,
     ),
     "cut JSON": ('{"P": {"comment": "Good", "score": 8}, "Q": {"comment": "So', {"B": 8}),
+    "nested beyond sense": ('{"a": ' * 900 + "{}" + "}" * 900 + "\nP: 8, Q: 3", BOTH),
     "nothing of it": ("I like both answers very much.", {}),
     "nothing at all": ("", {}),
     "a word that has the letter": ("Pretty: 8, Quite: 3", {}),

@@ -85,9 +85,9 @@ def _in_json(text: str, letters: Mapping[str, str]) -> dict[str, tuple[float, st
     for at in (found.start() for found in re.finditer(r"[{\[]", text)):
         try:
             value, _ = decoder.raw_decode(text, at)
+            scores = dict(_entries(value, letters))
         except (ValueError, RecursionError):
             continue
-        scores = dict(_entries(value, letters))
         if scores:
             return scores
     return {}
