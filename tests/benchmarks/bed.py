@@ -26,11 +26,15 @@ T = TypeVar("T")
 
 
 class Disk(Store):
-    """is_full: nothing can be saved."""
+    """is_full: nothing can be saved. on_run: told of each piece of work before it is done."""
 
     is_full = False
 
+    def on_run(self) -> None:
+        """Nobody wants to know."""
+
     async def run(self, work: Callable[[Connection], T]) -> T:
+        self.on_run()
         if self.is_full:
             raise StoreFailed("synapse.db", "No space left on device")
         return await super().run(work)

@@ -439,6 +439,22 @@ async def test_a_control_plane_that_ends_puts_the_fleet_back_when_it_comes_again
     assert bed.up() == {}
 
 
+async def test_one_may_be_cancelled_while_all_are_closed(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    bed.part("a", says("Well", asyncio.Event()))
+    _, second, third = [await bed.jobs.create(wanted("a", "one", warm_ups=0)) for _ in range(3)]
+    await bed.until_stage("measuring")
+    cancelling: list[asyncio.Task[object]] = []
+
+    def cancel_the_third() -> None:
+        if second.status == "interrupted" and not cancelling:
+            cancelling.append(asyncio.create_task(bed.jobs.cancel(third.id)))
+
+    monkeypatch.setattr(bed.disk, "on_run", cancel_the_third)
+    await bed.jobs.close()
+    await asyncio.gather(*cancelling)
+    assert (second.status, third.status) == ("interrupted", "cancelled")
+
+
 async def test_after_a_restart_of_the_machine_nothing_is_put_back(bed: Bed) -> None:
     before = Before((Ran("c", True),), ("b",), "another run of the machine")
     custody = Custody(bed.rig.fleet, bed.rig.registry)

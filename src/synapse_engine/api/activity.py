@@ -22,13 +22,13 @@ from synapse_engine.api.wire.activity import (
     ModelFigures,
     QueueOut,
 )
+from synapse_engine.api.wire.base import Before
 from synapse_engine.errors import CallNotFound, ModelNotFound
 from synapse_engine.gateway.activity import Outcome
 from synapse_engine.gateway.records import Record, Wanted, newest
 from synapse_engine.gateway.summary import Summary, summarize
 
 MONTH_MINUTES = 31 * 24 * 60
-ID_MAX = (1 << 63) - 1
 
 router = APIRouter(prefix="/api", tags=["activity"])
 
@@ -37,7 +37,7 @@ router = APIRouter(prefix="/api", tags=["activity"])
 async def list_activity(
     services: Wired,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before: Annotated[int | None, Query(ge=0, le=ID_MAX, description="only older ones than this id")] = None,
+    before: Before = None,
     model: Annotated[str | None, Query(description="any name of a model, also of one that is gone")] = None,
     outcome: Outcome | None = None,
     dialect: str | None = None,

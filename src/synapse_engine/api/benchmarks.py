@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Literal
 
+import msgspec
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from synapse_engine.api.benchmark_views import benchmark_out, brief_out, comparison_out, prompt_out
 from synapse_engine.api.errors import documented
 from synapse_engine.api.services import Services, Wired
+from synapse_engine.api.wire.base import ID_MAX, Before
 from synapse_engine.api.wire.benchmarks import (
     BenchmarkAsk,
     BenchmarkBrief,
@@ -22,7 +24,7 @@ from synapse_engine.api.wire.benchmarks import (
     PromptSetOut,
     PromptSets,
 )
-from synapse_engine.benchmarks.errors import NobodyToAsk
+from synapse_engine.benchmarks.errors import NothingToMeasure
 from synapse_engine.benchmarks.export import to_csv, to_markdown
 from synapse_engine.benchmarks.plan import REQUESTS_MAX, count_requests
 from synapse_engine.benchmarks.prompts import DEFAULT_SET, SETS, Prompt
@@ -31,7 +33,6 @@ from synapse_engine.catalog.model import Kind
 from synapse_engine.errors import AmbiguousModelName, InvalidChoice, ModelFileMissing
 from synapse_engine.gateway.names import RESERVED
 
-ID_MAX = (1 << 63) - 1
 NAME_CHARACTERS = 40
 FORMATS = {
     "csv": ("text/csv; charset=utf-8", "csv"),
@@ -74,7 +75,7 @@ async def compare_two(services: Wired, a: Which, b: Which) -> BenchmarkCompariso
 async def list_benchmarks(
     services: Wired,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    before: Annotated[int | None, Query(ge=0, le=ID_MAX, description="only older ones than this id")] = None,
+    before: Before = None,
 ) -> BenchmarkList:
     """Newest first: those that ran, run and wait."""
     found = await services.benchmarks.newest(before, limit + 1)
@@ -135,7 +136,7 @@ def _json(benchmark: Benchmark) -> str:
 
 
 def _wanted(services: Services, ask: BenchmarkAsk) -> Wanted:
-    """Raises ModelNotFound, AmbiguousModelName, ModelFileMissing, InvalidChoice, NobodyToAsk."""
+    """Raises ModelNotFound, AmbiguousModelName, ModelFileMissing, InvalidChoice, NothingToMeasure."""
     if ask.manner == "isolated" and ask.turns == "at_once":
         raise InvalidChoice(
             "turns: at_once", "In isolation one model is up at a time, so only in_turn makes sense."
@@ -175,7 +176,7 @@ def _contestants(services: Services, names: list[str] | None) -> tuple[Contestan
         ]
     found = {each.name: each for each in (_contestant(services, "models", name) for name in names)}
     if not found:
-        raise NobodyToAsk
+        raise NothingToMeasure
     return tuple(found.values())
 
 
@@ -217,11 +218,8 @@ def _prompts(ask: BenchmarkAsk) -> tuple[Prompt, ...]:
         while unique in named:
             number += 1
             unique = f"{prompt.name} ({number})"
-        named[unique] = prompt
-    return tuple(
-        Prompt(unique, each.text, each.system, each.max_tokens, each.has_fixed_length)
-        for unique, each in named.items()
-    )
+        named[unique] = msgspec.structs.replace(prompt, name=unique)
+    return tuple(named.values())
 
 
 def _own_prompt(prompt: PromptAsk) -> Prompt:

@@ -4,7 +4,7 @@ SynapseError
   BenchmarkNotFound        404
   BenchmarkIsActive        409
   TooManyBenchmarks        429
-  NobodyToAsk              422
+  NothingToMeasure         422
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class TooManyBenchmarks(SynapseError):
         super().__init__("Too many benchmarks are waiting", f"There may be {most}. Cancel some, or wait.")
 
 
-class NobodyToAsk(SynapseError):
-    code = "nobody_to_ask"
+class NothingToMeasure(SynapseError):
+    code = "nothing_to_measure"
     status = 422
 
     def __init__(self) -> None:

@@ -84,7 +84,8 @@ class Jobs:
         if runner is not None:
             runner.cancel()
             await asyncio.wait({runner})
-        for benchmark in self._known.values():
+        # A copy, as one that is just being cancelled or created comes and goes meanwhile.
+        for benchmark in list(self._known.values()):
             if benchmark.is_active:
                 interrupt(benchmark)
             elif benchmark.status is BenchmarkStatus.INTERRUPTED and not forgets:

@@ -83,8 +83,7 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
 
     first_token_seconds and total_seconds: from when the server was given it. Tokens and speeds: the server's
     own word. Memory: the highest seen meanwhile, of all the model's servers, in bytes. energy_joules: of the
-    whole machine, as far as it tells. other_requests: the most that servers here had meanwhile beside the
-    benchmark's own.
+    whole machine, as far as it tells. other_requests: how many others' servers here had meanwhile.
     """
 
     model: str

@@ -4128,7 +4128,7 @@ export interface components {
             energy_joules: number | null;
             /**
              * Other Requests
-             * @description the most that servers here had meanwhile beside the benchmark's own; 0: undisturbed
+             * @description how many requests of others servers here had meanwhile; 0: undisturbed
              */
             other_requests: number;
             /** Text */

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 Status = Literal["stopped", "queued", "starting", "running", "stopping", "backoff", "failed"]
 Mb = Annotated[float, Field(description="MB (10^6 bytes)")]
+# The store's ids are signed 64-bit numbers.
+ID_MAX = (1 << 63) - 1
+Before = Annotated[int | None, Query(ge=0, le=ID_MAX, description="only older ones than this id")]
 Seconds = Annotated[float, Field(ge=0, description="seconds")]
 
 

@@ -208,7 +208,7 @@ class SampleOut(BaseModel):
     memory_private_mb: Mb | None
     energy_joules: float | None
     other_requests: int = Field(
-        description="the most that servers here had meanwhile beside the benchmark's own; 0: undisturbed"
+        description="how many requests of others servers here had meanwhile; 0: undisturbed"
     )
     text: str
     thinking: str
