@@ -10,17 +10,7 @@ from typing import Any, TextIO
 import click
 
 from synapse_engine.errors import SynapseError
-
-DOES = {
-    "answer": "answers",
-    "draft": "drafts",
-    "refine": "refines",
-    "review": "reviews",
-    "synthesis": "puts it together",
-    "pro": "argues for it",
-    "con": "argues against it",
-    "moderator": "moderates",
-}
+from synapse_engine.modes.steps import DOES
 
 
 @dataclass

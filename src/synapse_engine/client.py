@@ -53,7 +53,7 @@ class Client:
             with self._http.stream(method, path, json=body, headers=headers) as response:
                 if response.is_error:
                     response.read()
-                    raise Answered(**_problem(response))
+                    raise _answered(response)
                 name = ""
                 for line in response.iter_lines():
                     if line.startswith("event: "):
@@ -69,14 +69,13 @@ class Client:
         except httpx.TransportError as error:
             raise Unreachable(self._address) from error
         if response.is_error:
-            problem = _problem(response)
-            raise Answered(problem["error"], problem["detail"])
+            raise _answered(response)
         return response
 
 
-def _problem(response: httpx.Response) -> dict[str, str]:
+def _answered(response: httpx.Response) -> Answered:
     try:
         body = response.json()
-        return {"error": str(body["error"]), "detail": str(body["detail"])}
+        return Answered(str(body["error"]), str(body["detail"]))
     except (ValueError, KeyError, TypeError):
-        return {"error": f"HTTP {response.status_code}", "detail": response.text[:500]}
+        return Answered(f"HTTP {response.status_code}", response.text[:500])

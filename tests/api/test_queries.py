@@ -53,13 +53,6 @@ def events_of(response: httpx.Response) -> list[tuple[str, Any]]:
     return found
 
 
-async def last_calls(plane: ControlPlane, count: int) -> list[dict[str, Any]]:
-    await until(lambda: not plane.services.recorder.activity.live)
-    await plane.services.recorder.flush()
-    calls: list[dict[str, Any]] = (await plane.get(f"/api/activity?limit={count}")).json()["calls"]
-    return calls
-
-
 async def test_a_whole_answer(plane: ControlPlane) -> None:
     """The model comes up for it; the record has all that happened, and is kept."""
     model_id = await enabled(plane)
@@ -81,7 +74,7 @@ async def test_a_whole_answer(plane: ControlPlane) -> None:
     page = (await plane.get("/api/query")).json()
     assert page["next"] is None
     assert [(row["id"], row["query"], row["answer"]) for row in page["queries"]] == [(1, "Hi?", "Hello")]
-    calls = await last_calls(plane, 2)
+    calls = await plane.last_calls(2)
     assert [(call["asked"], call["path"], call["outcome"]) for call in calls] == [
         (model_id, "/api/query/1", "ok"),
         ("synapse/simple", "/api/query", "ok"),
@@ -179,7 +172,7 @@ async def test_a_client_that_leaves_ends_it(plane: ControlPlane, is_stream: bool
     record = (await plane.get("/api/query/1")).json()
     assert (record["status"], record["problem"]["error"]) == ("cancelled", "Request cancelled")
     assert record["turns"][0]["thinking"] == ""  # of the running turn nothing is kept
-    outcomes = {call["path"]: call["outcome"] for call in await last_calls(plane, 2)}
+    outcomes = {call["path"]: call["outcome"] for call in await plane.last_calls(2)}
     assert outcomes == {"/api/query": "client_left", "/api/query/1": "client_left"}
 
 
@@ -199,7 +192,7 @@ async def test_a_detached_one_goes_on_whoever_leaves(plane: ControlPlane) -> Non
     assert (told[0][0], told[-1][0], told[-1][1]["status"]) == ("begun", "done", "done")
     await until(lambda: not plane.services.queries.live)
     assert (await plane.get("/api/query/1")).json()["answer"]["text"] == "Hello"
-    calls = await last_calls(plane, 2)
+    calls = await plane.last_calls(2)
     assert [(call["asked"], call["outcome"]) for call in calls] == [
         (model_id, "ok"),
         ("synapse/simple", "ok"),
@@ -241,7 +234,7 @@ async def test_cancelling_never_deletes(plane: ControlPlane) -> None:
     assert (await plane.post("/api/query/1/cancel")).json() == kept
     assert (await plane.get("/api/query/1")).json() == kept
     assert (await plane.post("/api/query/9/cancel")).status_code == 404
-    outcomes = {call["path"]: call["outcome"] for call in await last_calls(plane, 2)}
+    outcomes = {call["path"]: call["outcome"] for call in await plane.last_calls(2)}
     assert outcomes["/api/query"] == "cancelled"
 
 

@@ -59,6 +59,17 @@ class ControlPlane:
     async def enter(self, model_id: str) -> Actor:
         return await self.stage.enter(Path(self.services.registry.get(model_id).model.path))
 
+    async def last_calls(self, count: int) -> list[dict[str, Any]]:
+        """The records of what ended last, newest first; once all have ended."""
+        await until(lambda: not self.services.recorder.activity.live)
+        await self.services.recorder.flush()
+        calls: list[dict[str, Any]] = (await self.get(f"/api/activity?limit={count}")).json()["calls"]
+        return calls
+
+    async def last_call(self) -> dict[str, Any]:
+        (call,) = await self.last_calls(1)
+        return call
+
     async def get(self, path: str, **kwargs: Any) -> httpx.Response:
         return await self.http.get(path, **kwargs)
 

@@ -48,12 +48,6 @@ async def whole(pieces: AsyncGenerator[Piece | Figures]) -> tuple[str, str, Figu
     return "".join(piece.text for piece in texts), "".join(piece.thinking for piece in texts), figures
 
 
-async def last_call(plane: ControlPlane) -> dict[str, Any]:
-    await plane.services.recorder.flush()
-    (call,) = (await plane.get("/api/activity?limit=1")).json()["calls"]
-    return dict(call)
-
-
 async def enabled(plane: ControlPlane, **behaviour: Any) -> str:
     model_id = await plane.add(NAME, Behaviour(**{"events": HELLO, **behaviour}))
     await plane.patch(f"/api/models/{model_id}", {"enabled": True})
@@ -81,7 +75,7 @@ async def test_an_answer_with_its_figures(plane: ControlPlane) -> None:
     assert figures.load_seconds > 0 and figures.queue_seconds < 1
     assert figures.first_token_seconds is not None
     assert 0 < figures.first_token_seconds <= figures.total_seconds
-    call = await last_call(plane)
+    call = await plane.last_call()
     assert (call["dialect"], call["path"], call["client"]) == ("synapse", "/api/query/1", "127.0.0.1 tests")
     assert (call["model_id"], call["asked"], call["outcome"]) == (model_id, model_id, "ok")
     assert (call["prompt_tokens"], call["output_tokens"]) == (5, 2)
@@ -96,7 +90,7 @@ async def test_a_variant_brings_its_own(plane: ControlPlane) -> None:
     body = json.loads((await actor.saw("request"))["body"])
     assert body["messages"][0]["content"] == "Arr.\n\nBe kind."
     assert (body["temperature"], body["top_k"]) == (0, 5)
-    assert (await last_call(plane))["variant"] == "pirate"
+    assert (await plane.last_call())["variant"] == "pirate"
 
 
 async def test_an_upstream_by_url(plane: ControlPlane) -> None:
@@ -134,7 +128,7 @@ async def test_closing_it_ends_the_request(plane: ControlPlane, is_loading: bool
         if not is_loading:
             await actor.saw("client left")
     actor.tell("ready")
-    assert (await last_call(plane))["outcome"] == "client_left"
+    assert (await plane.last_call())["outcome"] == "client_left"
 
 
 async def test_closed_within_the_answer(plane: ControlPlane) -> None:
@@ -147,7 +141,7 @@ async def test_closed_within_the_answer(plane: ControlPlane) -> None:
     assert plane.services.fleet.servers[model_id].active_requests == 0
     async with asyncio.timeout(1):
         await actor.saw("client left")
-    assert (await last_call(plane))["outcome"] == "client_left"
+    assert (await plane.last_call())["outcome"] == "client_left"
 
 
 @pytest.mark.parametrize("is_loading", [True, False])
@@ -174,7 +168,7 @@ async def test_cancelled_by_somebody_who_looks(plane: ControlPlane, is_loading: 
     assert await asking == "goes on"
     assert not line.waiting and not line.in_flight
     actor.tell("ready")
-    assert (await last_call(plane))["outcome"] == "cancelled"
+    assert (await plane.last_call())["outcome"] == "cancelled"
 
 
 async def test_one_cancelled_while_nobody_waits_for_it(plane: ControlPlane) -> None:
@@ -195,14 +189,14 @@ async def test_one_cancelled_while_nobody_waits_for_it(plane: ControlPlane) -> N
 async def test_what_goes_wrong(plane: ControlPlane) -> None:
     with pytest.raises(ModelNotFound):
         await whole(asker(plane).ask("nobody", ORDER))
-    assert (await last_call(plane))["outcome"] == "refused"
+    assert (await plane.last_call())["outcome"] == "refused"
     model_id = await plane.add(NAME, Behaviour(reply={"error": {"message": "too long"}}, status=400))
     with pytest.raises(NotRunning, match="not enabled"):
         await whole(asker(plane).ask(model_id, ORDER))
     await plane.start(model_id)
     with pytest.raises(ServerRefused, match="too long"):
         await whole(asker(plane).ask(model_id, ORDER))
-    call = await last_call(plane)
+    call = await plane.last_call()
     assert (call["outcome"], call["status"]) == ("error", 400)
     assert plane.services.fleet.servers[model_id].active_requests == 0
 
@@ -217,4 +211,4 @@ async def test_a_server_that_breaks_off(plane: ControlPlane) -> None:
         with pytest.raises(UpstreamFailed):
             while True:
                 await anext(pieces)
-    assert (await last_call(plane))["outcome"] == "server_lost"
+    assert (await plane.last_call())["outcome"] == "server_lost"

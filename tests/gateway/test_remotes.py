@@ -39,14 +39,6 @@ async def put(plane: ControlPlane, name: str, url: str, **more: Any) -> dict[str
     return found
 
 
-async def last_call(plane: ControlPlane) -> dict[str, Any]:
-    """Once all have ended; a client may have its answer a moment before that."""
-    await until(lambda: not plane.services.recorder.activity.live)
-    await plane.services.recorder.flush()
-    call: dict[str, Any] = (await plane.get("/api/activity")).json()["calls"][0]
-    return call
-
-
 # Asked for by name.
 
 
@@ -61,7 +53,7 @@ async def test_a_request_to_one(plane: ControlPlane, server: RemoteServer, name:
     assert asked.json["model"] == "m1"
     assert b'"seed":12345678901234567890123' in asked.body and b'"x":{"y":[1 ,2]}' in asked.body
     assert b'"t":1.50' in asked.body
-    call = await last_call(plane)
+    call = await plane.last_call()
     assert (call["asked"], call["model_id"], call["server_id"]) == (name, "box/m1", "box")
     assert (call["outcome"], call["prompt_tokens"], call["output_tokens"]) == ("ok", 3, 2)
 
@@ -163,7 +155,7 @@ async def test_other_paths_pass_as_they_are(plane: ControlPlane, server: RemoteS
     assert (await plane.http.delete("/upstream/box/files/3")).status_code == 200
     asked = await server.asked.get()
     assert (asked.method, asked.path) == ("DELETE", "/files/3")
-    assert (await last_call(plane))["model_id"] == "box"
+    assert (await plane.last_call())["model_id"] == "box"
     await plane.get("/props?a=%2F&model=box%2Fm1")
     assert (await server.asked.get()).path == "/props?a=%2F&model=m1"
 
@@ -268,7 +260,7 @@ async def test_one_that_does_not_run(plane: ControlPlane, path: str) -> None:
     answer = await plane.post(path, {"model": "box", "messages": [{"role": "user", "content": "Hi"}]})
     assert answer.status_code == 502
     assert SHAPES[path](answer.json()).startswith("The upstream box did not answer. Connection refused. ")
-    call = await last_call(plane)
+    call = await plane.last_call()
     assert (call["model_id"], call["outcome"], call["status"]) == ("box/m1", "server_lost", 502)
 
 
@@ -305,7 +297,7 @@ async def test_its_own_errors_pass_as_they_are(plane: ControlPlane, server: Remo
     answer = await plane.post(path, {"model": "box"})
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
     assert answer.json() == {"error": {"message": "slow down"}}
-    call = await last_call(plane)
+    call = await plane.last_call()
     assert (call["outcome"], call["error"]) == ("error", "slow down")
 
 
@@ -355,7 +347,7 @@ async def test_a_stream_passes_word_by_word(plane: ControlPlane, server: RemoteS
         assert (live["model_id"], live["stage"]) == ("box/m1", "answering")
         steps.words.put_nowait(None)
         assert [word async for word in words] == []
-    call = await last_call(plane)
+    call = await plane.last_call()
     assert (call["outcome"], call["stream"]) == ("ok", True)
 
 
@@ -386,7 +378,7 @@ async def test_ollamas_clients(plane: ControlPlane, server: RemoteServer) -> Non
     assert (answer["model"], answer["message"]["content"], answer["done"]) == ("box", "Ahoy!", True)
     asked = await server.asked.get()
     assert (asked.path, asked.json["model"], asked.json["messages"]) == (CHAT, "m1", messages)
-    assert (await last_call(plane))["model_id"] == "box/m1"
+    assert (await plane.last_call())["model_id"] == "box/m1"
 
 
 @pytest.mark.parametrize("how", ["leaves", "is cancelled"])
@@ -574,7 +566,7 @@ async def test_a_second_control_plane_as_an_upstream(
             assert [word async for word in data_of(response)][-1] == "[DONE]"
         unknown = await plane.post(CHAT, {"model": "far/nobody"})
         assert unknown.status_code == 404 and "Model not found: nobody" in unknown.json()["error"]["message"]
-        calls = [await last_call(each) for each in (plane, far)]
+        calls = [await each.last_call() for each in (plane, far)]
         assert [call["model_id"] for call in calls] == ["far/nobody", None]
         await far.services.fleet.stop(model_id)
         held = await plane.post("/v1/messages", {"model": f"far/{model_id}"})

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from synapse_engine.api.errors import documented, documented_stream
 from synapse_engine.api.services import Services, Wired
 from synapse_engine.api.streams import EventStream, framed, until_end
+from synapse_engine.api.wire.base import ID_MAX, Before
 from synapse_engine.api.wire.queries import (
     PersonasAsk,
     QueryAsk,
@@ -29,16 +30,15 @@ from synapse_engine.api.wire.queries import (
     QueryRow,
 )
 from synapse_engine.gateway.activity import Call, Outcome, Stage
+from synapse_engine.gateway.clients import asker_of, until_left
 from synapse_engine.gateway.dialect import Dialect
 from synapse_engine.gateway.encoded import Encoded
-from synapse_engine.gateway.heads import PRIORITIES
 from synapse_engine.gateway.kept_queries import Row, newest
 from synapse_engine.gateway.queries import Prepared, Query, Run
 from synapse_engine.modes.asking import Message
 from synapse_engine.modes.options import Options, Persona, Personas
 from synapse_engine.modes.steps import KINDS, Mode, Status, Step, Text
 
-ID_MAX = (1 << 63) - 1
 SAMPLING = ("temperature", "top_p", "seed", "max_tokens")
 SHAPES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -58,10 +58,8 @@ async def ask(services: Wired, request: Request, ask: QueryAsk) -> Response:
     """Ask one or more models. A client that leaves ends it, unless it was asked with `detach`; and so does
     POST /api/query/{query_id}/cancel.
     """
-    host = request.client.host if request.client else ""
-    client = f"{host} {request.headers.get('user-agent', '')[:80]}".rstrip()
-    priority = PRIORITIES.get(request.headers.get("x-synapse-priority", "").encode(), 1)
-    prepared = await services.queries.prepare(query_of(ask, priority))
+    asker = asker_of(request)
+    prepared, client = await services.queries.prepare(query_of(ask, asker.priority)), asker.client
     if ask.detach:
         run, call = _begin(services, prepared, client)
         run.detach(lambda: _finish(services, run, call))
@@ -79,9 +77,7 @@ async def ask(services: Wired, request: Request, ask: QueryAsk) -> Response:
 async def list_queries(
     services: Wired,
     limit: Annotated[int, InQuery(ge=1, le=1000)] = 50,
-    before: Annotated[
-        int | None, InQuery(ge=0, le=ID_MAX, description="only older ones than this id")
-    ] = None,
+    before: Before = None,
     mode: Mode | None = None,
     status: Status | None = None,
 ) -> QueryPage:
@@ -198,7 +194,7 @@ def _finish(services: Services, run: Run, call: Call) -> None:
 
 async def _until_ended(run: Run, request: Request) -> None:
     """Or until its client has left."""
-    leaving = asyncio.create_task(_until_left(request))
+    leaving = asyncio.create_task(until_left(request.receive))
     ending = asyncio.create_task(run.ended())
     try:
         await asyncio.wait({leaving, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -206,11 +202,6 @@ async def _until_ended(run: Run, request: Request) -> None:
         for task in (leaving, ending):
             task.cancel()
         await asyncio.wait({leaving, ending})
-
-
-async def _until_left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _owned_events(services: Services, prepared: Prepared, client: str) -> AsyncGenerator[bytes]:

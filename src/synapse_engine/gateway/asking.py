@@ -31,12 +31,12 @@ class Sent:
 
 
 class Asking:
-    """What a translation or a mode asks through. Attribute to fill in: call."""
+    """What a translation or a mode asks through. Attributes: call, to fill in; asker, to read."""
 
     def __init__(self, gateway: Gateway, call: Call, asker: Asker) -> None:
         self.call = call
+        self.asker = asker
         self._gateway = gateway
-        self._asker = asker
 
     async def seat(self, target: Target, sent: Sent) -> Seat:
         """Raises what Lines.seat raises."""
@@ -44,7 +44,7 @@ class Asking:
         if len(target.model_ids) == 1:
             call.model_id = target.model_ids[0]
         prefix = prefix_of(sent.data) if lines.has_replicas(target) else None
-        asker = replace(self._asker, prefix=prefix)
+        asker = replace(self.asker, prefix=prefix)
         seat = lines.seat_now(target, sent.data) or await lines.seat(target, asker)
         call.seated, call.load_seconds = time.monotonic(), seat.load_seconds
         call.model_id, call.server_id, call.variant = seat.model_id, seat.server_id, target.variant

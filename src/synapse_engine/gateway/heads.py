@@ -25,6 +25,11 @@ LENGTH_DIGITS = 9
 _LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ?([0-9]{1,%d})\r\n" % LENGTH_DIGITS)
 
 
+def priority_of(field: bytes) -> int:
+    """What X-Synapse-Priority says; 0 goes first."""
+    return PRIORITIES.get(field, 1)
+
+
 class RequestHead:
     """A request's, as it was read. lines: of its headers, those that the server is told.
 
@@ -71,7 +76,7 @@ class RequestHead:
         self.is_old = is_old
         self.path = url.partition(b"?")[0].decode("latin-1")
         self.lines = forwarded_headers(method, headers, fields)
-        self.priority = PRIORITIES.get(fields.get(b"x-synapse-priority", b""), 1)
+        self.priority = priority_of(fields.get(b"x-synapse-priority", b""))
 
     @property
     def may_come_again(self) -> bool:

@@ -17,10 +17,11 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from synapse_engine.errors import BadRequest, HeadTooLarge, RequestTimedOut, SynapseError
+from synapse_engine.gateway.clients import client_name
 from synapse_engine.gateway.dialect import dialect_of
 from synapse_engine.gateway.endpoints import find_endpoint
 from synapse_engine.gateway.exchange import Exchange
-from synapse_engine.gateway.framing import Fields, check_head, framing_lines
+from synapse_engine.gateway.framing import check_head, framing_lines
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.heads import RequestHead, find_repeated
 from synapse_engine.gateway.offers import HeadAgain
@@ -177,7 +178,9 @@ class GatewayProtocol(HttpToolsProtocol):
             self.url,
             headers,
             fields,
-            client=self._name(fields),
+            client=client_name(
+                self.client[0] if self.client else "", fields.get(b"user-agent", b"").decode("latin-1")
+            ),
             refusal=self.gateway.refusal(fields),
             keep_alive=keep_alive,
             is_old=is_old,
@@ -286,11 +289,6 @@ class GatewayProtocol(HttpToolsProtocol):
             self._refusal = error
 
     # Its own.
-
-    def _name(self, fields: Fields) -> str:
-        """Whom fairness counts as one: an address and a program on it."""
-        host = self.client[0] if self.client else ""
-        return f"{host} {fields.get(b'user-agent', b'').decode('latin-1')[:80]}".rstrip()
 
     def _rest(self) -> None:
         """Nothing is asked. One timer at a time for each connection: most requests come before it ends."""

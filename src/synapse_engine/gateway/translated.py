@@ -16,10 +16,9 @@ from synapse_engine.errors import CallCancelled, SynapseError
 from synapse_engine.gateway.activity import Call, Outcome
 from synapse_engine.gateway.asking import Asking, outcome_of
 from synapse_engine.gateway.body import Body
+from synapse_engine.gateway.clients import asker_of, until_left
 from synapse_engine.gateway.dialect import Dialect, error_body, error_headers
 from synapse_engine.gateway.gateway import Gateway
-from synapse_engine.gateway.heads import PRIORITIES
-from synapse_engine.gateway.lines import Asker
 
 NDJSON = b"application/x-ndjson"
 JSON = b"application/json"
@@ -55,17 +54,14 @@ class Translated(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Until the work is done or the client has left; a defect in the work is raised."""
-        headers = self._request.headers
-        host = self._request.client.host if self._request.client else ""
-        client = f"{host} {headers.get('user-agent', '')[:80]}".rstrip()
-        priority = PRIORITIES.get(headers.get("x-synapse-priority", "").encode(), 1)
+        asker = asker_of(self._request)
         call = self._gateway.activity.begin(
-            scope["path"], self._dialect, client, lambda: self._cancel(working)
+            scope["path"], self._dialect, asker.client, lambda: self._cancel(working)
         )
         call.is_stream = self._is_stream
-        asking = Asking(self._gateway, call, Asker(client, priority))
+        asking = Asking(self._gateway, call, asker)
         working = asyncio.create_task(self._answer(asking, send), name=f"{self._dialect} request")
-        leaving = asyncio.create_task(_until_left(receive))
+        leaving = asyncio.create_task(until_left(receive))
         try:
             await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -123,8 +119,3 @@ class Translated(Response):
     async def _begin(self, status: int, headers: list[tuple[bytes, bytes]], send: Send) -> None:
         self._has_begun = True
         await send({"type": "http.response.start", "status": status, "headers": headers})
-
-
-async def _until_left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

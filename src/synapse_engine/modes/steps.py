@@ -15,6 +15,16 @@ from synapse_engine.modes.asking import Figures, Message
 
 Mode = Literal["auto", "simple", "two_stage", "council", "debate", "benchmark"]
 Role = Literal["answer", "draft", "refine", "review", "synthesis", "pro", "con", "moderator"]
+DOES: Mapping[Role, str] = {
+    "answer": "answers",
+    "draft": "drafts",
+    "refine": "refines",
+    "review": "reviews",
+    "synthesis": "puts it together",
+    "pro": "argues for it",
+    "con": "argues against it",
+    "moderator": "moderates",
+}
 Status = Literal["running", "done", "failed", "cancelled", "interrupted"]
 EndingReason = Literal["concession", "repetition", "disengagement", "turn_limit", "failure"]
 

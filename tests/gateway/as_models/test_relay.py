@@ -57,13 +57,6 @@ async def chat_of(actor: Actor) -> dict[str, Any]:
             return dict(json.loads(seen["body"]))
 
 
-async def last_calls(plane: ControlPlane, count: int) -> list[dict[str, Any]]:
-    await until(lambda: not plane.services.recorder.activity.live)
-    await plane.services.recorder.flush()
-    calls: list[dict[str, Any]] = (await plane.get(f"/api/activity?limit={count}")).json()["calls"]
-    return calls
-
-
 async def test_a_whole_answer(plane: ControlPlane) -> None:
     model_id = await enabled(plane)
     response = await chat(plane, temperature=0.5)
@@ -87,7 +80,7 @@ async def test_a_whole_answer(plane: ControlPlane) -> None:
         {"temperature": 0.5},
         "done",
     )
-    mode, *members = (await last_calls(plane, 3))[::-1]
+    mode, *members = (await plane.last_calls(3))[::-1]
     assert (mode["asked"], mode["model_id"], mode["outcome"]) == ("synapse/two_stage", None, "ok")
     assert mode["queue_seconds"] < 0.5
     assert [(call["asked"], call["path"]) for call in members] == [(model_id, "/api/query/1")] * 2
@@ -98,7 +91,7 @@ async def test_its_tokens_are_counted_once(plane: ControlPlane) -> None:
     """The mode's are those of its models, which have them already."""
     await enabled(plane)
     await chat(plane)
-    await last_calls(plane, 3)
+    await plane.last_calls(3)
     summary = (await plane.get("/api/activity/summary")).json()
     assert sum(bucket["output_tokens"] for bucket in summary["buckets"]) == 4
 
@@ -197,7 +190,7 @@ async def test_refusals(plane: ControlPlane) -> None:
     nobody = await chat(plane)
     assert (nobody.status_code, nobody.json()["error"]["code"]) == (503, "nobody_to_ask")
     assert nobody.headers["retry-after"] == "1"
-    assert (await last_calls(plane, 1))[0]["outcome"] == "refused"
+    assert (await plane.last_calls(1))[0]["outcome"] == "refused"
     await enabled(plane)
     tools = await chat(plane, tools=[{"type": "function"}])
     assert (tools.status_code, tools.json()["error"]["code"]) == (400, "bad_request")
@@ -229,7 +222,7 @@ async def test_nobody_answers(plane: ControlPlane) -> None:
                 pieces.append(piece)
     last = [block for block in "".join(pieces).split("\n\n") if block.startswith("data: ")][-1]
     assert json.loads(last[6:])["error"]["code"] == "no_answer"
-    calls = [call for call in await last_calls(plane, 6) if call["asked"] == "synapse/simple"]
+    calls = [call for call in await plane.last_calls(6) if call["asked"] == "synapse/simple"]
     assert [(call["outcome"], "too long" in call["error"]) for call in calls] == [("error", True)] * 3
 
 
@@ -246,7 +239,7 @@ async def test_a_client_that_leaves_ends_it(plane: ControlPlane, is_stream: bool
         await actor.saw("client left")
         await until(lambda: not plane.services.queries.live)
     assert plane.services.fleet.servers[model_id].active_requests == 0
-    assert {call["outcome"] for call in await last_calls(plane, 2)} == {"client_left"}
+    assert {call["outcome"] for call in await plane.last_calls(2)} == {"client_left"}
     assert (await plane.get("/api/query/1")).json()["status"] == "cancelled"
 
 
@@ -277,7 +270,7 @@ async def test_cancelled_by_somebody_else(plane: ControlPlane) -> None:
     assert (await plane.http.delete("/api/query/1")).json()["message"] == "Query cancelled"
     response = await asking
     assert (response.status_code, response.json()["error"]["code"]) == (409, "cancelled")
-    outcomes = {call["asked"]: call["outcome"] for call in await last_calls(plane, 2)}
+    outcomes = {call["asked"]: call["outcome"] for call in await plane.last_calls(2)}
     assert outcomes["synapse/simple"] == "cancelled"
 
 
@@ -302,3 +295,16 @@ async def test_their_names_are_theirs(plane: ControlPlane) -> None:
         assert refused.status_code == 422
     upstream = await plane.http.put("/api/upstreams/synapse", json={"url": "http://localhost:1"})
     assert upstream.status_code == 422
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/api/chat"])
+async def test_its_models_are_asked_as_urgently_as_it_was(plane: ControlPlane, path: str) -> None:
+    model_id = await enabled(plane, loads_when_told=True)
+    asked = {"model": "synapse/simple", "messages": MESSAGES, "max_tokens": 9}
+    asking = asyncio.create_task(plane.post(path, asked, headers={"X-Synapse-Priority": "low"}))
+    actor = await plane.enter(model_id)
+    line = plane.services.gateway.lines.line(model_id)
+    await until(lambda: bool(line.waiting))
+    assert [ticket.priority for ticket in line.waiting.tickets] == [2]
+    actor.tell("ready")
+    assert (await asking).status_code == 200

@@ -48,14 +48,6 @@ def problem(response: httpx.Response) -> str:
     return str(body["error"])
 
 
-async def last_call(plane: ControlPlane) -> dict[str, Any]:
-    """The record of what ended last."""
-    await until(lambda: not plane.services.recorder.activity.live)
-    await plane.services.recorder.flush()
-    (call,) = (await plane.get("/api/activity?limit=1")).json()["calls"]
-    return dict(call)
-
-
 async def test_a_chat_is_streamed_as_records(plane: ControlPlane, greeter: str) -> None:
     """The model comes up for it, and the last record counts."""
     asked = {"model": f"{greeter}:latest", "messages": MESSAGES, "options": {"num_predict": 9}}
@@ -75,7 +67,7 @@ async def test_a_chat_is_streamed_as_records(plane: ControlPlane, greeter: str) 
     seen = await (await plane.enter(greeter)).saw("request")
     assert seen["path"] == "/v1/chat/completions"
     assert json.loads(seen["body"])["max_tokens"] == 9
-    call = await last_call(plane)
+    call = await plane.last_call()
     assert (call["dialect"], call["path"], call["outcome"]) == ("ollama", "/api/chat", "ok")
     assert (call["model_id"], call["asked"], call["stream"]) == (greeter, f"{greeter}:latest", True)
     assert (call["prompt_tokens"], call["output_tokens"]) == (5, 2)
@@ -127,7 +119,7 @@ async def test_a_variant_brings_its_own(plane: ControlPlane, greeter: str) -> No
     body = json.loads((await actor.saw("request"))["body"])
     assert body["messages"][0] == {"role": "system", "content": "Arr."}
     assert (body["temperature"], body["top_k"]) == (0.1, 1)
-    assert (await last_call(plane))["variant"] == "pirate"
+    assert (await plane.last_call())["variant"] == "pirate"
 
 
 async def test_no_prompt_loads_and_no_keeping_unloads(plane: ControlPlane, greeter: str) -> None:
@@ -183,7 +175,7 @@ async def test_a_client_that_leaves_ends_it_upstream(plane: ControlPlane) -> Non
     async with asyncio.timeout(0.5):
         await actor.saw("client left")
         await until(lambda: plane.services.fleet.servers[model_id].active_requests == 0)
-    assert (await last_call(plane))["outcome"] == "client_left"
+    assert (await plane.last_call())["outcome"] == "client_left"
 
 
 @pytest.mark.parametrize("is_loading", [True, False])
@@ -206,7 +198,7 @@ async def test_a_client_that_leaves_before_the_answer(plane: ControlPlane, is_lo
         if not is_loading:
             await actor.saw("client left")
     actor.tell("ready")
-    assert (await last_call(plane))["outcome"] == "client_left"
+    assert (await plane.last_call())["outcome"] == "client_left"
 
 
 async def test_one_that_is_cancelled_is_told_so(plane: ControlPlane) -> None:
@@ -224,7 +216,7 @@ async def test_one_that_is_cancelled_is_told_so(plane: ControlPlane) -> None:
         response = await asking
         assert response.status_code == (200 if is_stream else 409)
         assert "Request cancelled" in json.loads(response.text.splitlines()[-1])["error"]
-        assert (await last_call(plane))["outcome"] == "cancelled"
+        assert (await plane.last_call())["outcome"] == "cancelled"
     await until(lambda: plane.services.fleet.servers[model_id].active_requests == 0)
 
 
@@ -239,7 +231,7 @@ async def test_a_server_that_breaks_off_is_the_last_record(plane: ControlPlane) 
     part, last = records(await asking)
     assert part["message"]["content"] == "Hel"
     assert last["error"].startswith("The model's server did not answer. It closed the connection")
-    assert (await last_call(plane))["outcome"] == "server_lost"
+    assert (await plane.last_call())["outcome"] == "server_lost"
 
 
 @pytest.mark.parametrize("is_stream", [True, False])
@@ -250,7 +242,7 @@ async def test_a_servers_error_in_ollamas_shape(plane: ControlPlane, is_stream: 
     response = await plane.post("/api/chat", {"model": model_id, "messages": MESSAGES, "stream": is_stream})
     assert response.status_code == 400
     assert problem(response) == "The model's server refused. too long"
-    call = await last_call(plane)
+    call = await plane.last_call()
     assert (call["outcome"], call["status"]) == ("error", 400)
 
 
@@ -265,7 +257,7 @@ async def test_an_error_within_a_stream(plane: ControlPlane) -> None:
 async def test_refusals(plane: ControlPlane) -> None:
     unknown = await plane.post("/api/chat", {"model": "nobody:latest", "messages": MESSAGES})
     assert unknown.status_code == 404 and problem(unknown).startswith("Model not found: nobody")
-    assert (await last_call(plane))["outcome"] == "refused"
+    assert (await plane.last_call())["outcome"] == "refused"
     model_id = await plane.add("Qwen-7B-Q4_K_M.gguf")
     disabled = await plane.post("/api/generate", {"model": model_id, "prompt": "Hi"})
     assert disabled.status_code == 503 and "not enabled" in problem(disabled)

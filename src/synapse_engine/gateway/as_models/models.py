@@ -21,7 +21,7 @@ class AsModels:
         self.queries = queries
         self.manner = manner
 
-    def read(self, path: str, body: bytes, mode: Mode, priority: int = 1) -> ModeAsked:
+    def read(self, path: str, body: bytes, mode: Mode, priority: int) -> ModeAsked:
         """Raises BadRequest."""
         if path not in CHATS:
             raise BadRequest("A mode is asked in chats only", f"POST to one of {', '.join(sorted(CHATS))}.")

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from synapse_engine.gateway.news import Manner
-from synapse_engine.modes.steps import Answer, Note, Role, Said, Step, Text, Turn
+from synapse_engine.modes.steps import DOES, Answer, Note, Said, Step, Text, Turn
 
-DOES: Mapping[Role, str] = {
-    "answer": "answers",
-    "draft": "drafts",
-    "refine": "refines",
-    "review": "reviews",
-    "synthesis": "puts it together",
-    "pro": "argues for it",
-    "con": "argues against it",
-    "moderator": "moderates",
-}
 # Between what somebody said who broke off, and what another says in its place.
 ANEW = "\n\n---\n\n"
 

@@ -146,12 +146,10 @@ class Answers:
             raise BadRequest(
                 "A mode is asked in chats only", "Leave out `raw`, `template` and `suffix`, or ask a model."
             )
-        modes, whole = self._gateway.modes, Piece()
-        query = modes.read(
-            order.path.decode(), msgspec.json.encode({**order.body, "model": name}), mode
-        ).query
-        call = asking.call
-        run = modes.queries.begin(await modes.queries.prepare(query), call.client)
+        modes, whole, call, asker = self._gateway.modes, Piece(), asking.call, asking.asker
+        body = msgspec.json.encode({**order.body, "model": name})
+        query = modes.read(order.path.decode(), body, mode, asker.priority).query
+        run = modes.queries.begin(await modes.queries.prepare(query), asker.client)
         call.seated, call.stage, voice = time.monotonic(), Stage.ANSWERING, Voice(modes.manner)
         try:
             async with aclosing(run.follow(is_owner=True)) as steps:
