@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import threading
@@ -17,7 +18,10 @@ from tests.e2e.serving import COMMAND
 
 
 class ControlPlane:
-    """A `synapse serve` that may be killed and started again over the same folders."""
+    """A `synapse serve` that may be killed and started again over the same folders.
+
+    What it leaves running is what a test looks at afterwards; of one that is cut off nothing is left.
+    """
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self.environment = environment
@@ -27,13 +31,20 @@ class ControlPlane:
         self.process = self._spawn()
 
     def __enter__(self) -> ControlPlane:
+        with contextlib.ExitStack() as stack:
+            stack.push(self)
+            self._until_ready()
+            stack.pop_all()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.http.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            self.process.wait(60)
+        try:
+            if self.process.poll() is None:
+                self.end()
+        finally:
+            if kind is not None:
+                end_engines_of(Path(self.environment["MODEL_SCAN_PATH"]))
 
     def kill_and_start_again(self) -> None:
         self.kill()
@@ -45,6 +56,7 @@ class ControlPlane:
 
     def start_again(self) -> None:
         self.process = self._spawn()
+        self._until_ready()
 
     def end(self, number: signal.Signals = signal.SIGINT) -> None:
         self.process.send_signal(number)
@@ -56,10 +68,11 @@ class ControlPlane:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with open(self._log, "ab") as log:
-            process = subprocess.Popen([*COMMAND, "serve"], env=self.environment, stdout=log, stderr=log)
+            return subprocess.Popen([*COMMAND, "serve"], env=self.environment, stdout=log, stderr=log)
+
+    def _until_ready(self) -> None:
         while not self._is_ready():
-            assert process.poll() is None, self._log.read_text()
-        return process
+            assert self.process.poll() is None, self._log.read_text()
 
     def _is_ready(self) -> bool:
         try:
@@ -83,6 +96,13 @@ def engines_of(folder: Path) -> set[int]:
             if process.status() != psutil.STATUS_ZOMBIE and "--model" in process.info["cmdline"]:
                 found.add(process.pid)
     return found
+
+
+def end_engines_of(folder: Path) -> None:
+    """At once, whoever started them."""
+    for pid in engines_of(folder):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def post_in_background(url: str) -> threading.Thread:

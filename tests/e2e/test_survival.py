@@ -176,3 +176,20 @@ def test_the_shell_lists_and_stops_what_a_dead_control_plane_left(tmp_path: Path
     assert engines_of(models) == {pids["right_1b_fast"]}
     assert run_synapse("stop", "--all", environment=environment).stdout == "Stopped 1 servers\n"
     assert engines_of(models) == set()
+
+
+def test_a_test_that_is_cut_off_leaves_nothing(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    write_llama(models / "kept-1B.gguf")
+    Behaviour().write(models / "kept-1B.gguf", None)
+    environment = serving_environment(tmp_path / "data", models) | {
+        "LLAMA_SERVER_PATH": str(write_engine(tmp_path / "llama-server", sys.executable)),
+        "SYNAPSE_KEEP_SERVERS": "1",
+    }
+    with pytest.raises(KeyboardInterrupt), ControlPlane(environment, tmp_path) as plane:
+        plane.http.post("/api/models/servers/kept_1b_fast/start").raise_for_status()
+        plane.kill()
+        assert len(engines_of(models)) == 1
+        raise KeyboardInterrupt
+    until(lambda: engines_of(models) == set())
