@@ -114,7 +114,10 @@ async def open_control_plane(
             server = http_server(application, services.gateway)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             address = f"http://127.0.0.1:{chosen.port}"
-            async with httpx.AsyncClient(base_url=address, timeout=15, trust_env=False) as http:
+            limits = httpx.Limits(max_connections=None)
+            async with httpx.AsyncClient(
+                base_url=address, timeout=15, limits=limits, trust_env=False
+            ) as http:
                 plane = ControlPlane(http, services, chosen, stage, models)
                 if booted:
                     await plane.boot()

@@ -30,6 +30,13 @@ async def tight(
         yield plane
 
 
+def for_ever(monkeypatch: pytest.MonkeyPatch, *, unwanted_seconds: float) -> None:
+    """A newcomer's time outlasts the test, unless nobody has wanted it for so long."""
+    monkeypatch.setattr(waking, "RESIDENCY_SECONDS", 60.0)
+    monkeypatch.setattr(eviction, "MIN_RESIDENCY_SECONDS", 60.0)
+    monkeypatch.setattr(eviction, "UNWANTED_SECONDS", unwanted_seconds)
+
+
 async def enabled(plane: ControlPlane, file_name: str, behaviour: Behaviour) -> str:
     model_id = await plane.add(file_name, behaviour)
     await plane.patch(f"/api/models/{model_id}", {"enabled": True})
@@ -80,10 +87,12 @@ async def test_who_was_held_back_goes_on_afterwards(tight: ControlPlane) -> None
 
 
 @pytest.mark.parametrize("pause_seconds", [0.0, 0.01])
-async def test_two_that_are_wanted_at_once_do_not_thrash(tight: ControlPlane, pause_seconds: float) -> None:
+async def test_two_that_are_wanted_at_once_do_not_thrash(
+    tight: ControlPlane, monkeypatch: pytest.MonkeyPatch, pause_seconds: float
+) -> None:
     """Each for a client that asks again and again: both are answered, and a load serves many requests."""
+    for_ever(monkeypatch, unwanted_seconds=1.0)
     ids = [await enabled(tight, f"{name}-7B-Q4_K_M.gguf", Behaviour(chunks=2)) for name in ("One", "Two")]
-    began = time.monotonic()
 
     async def ask_again(model_id: str) -> None:
         for _ in range(30):
@@ -91,8 +100,8 @@ async def test_two_that_are_wanted_at_once_do_not_thrash(tight: ControlPlane, pa
             await asyncio.sleep(pause_seconds)
 
     await asyncio.gather(*map(ask_again, ids))
-    assert len(tight.stage.actors) <= 3 + (time.monotonic() - began) / RESIDENCY_SECONDS
-    assert len(tight.stage.actors) <= 15
+    # Two would do; the others are for a machine that is held up for a second in the midst of it.
+    assert len(tight.stage.actors) <= 6
 
 
 async def test_one_started_by_hand_is_not_held_back(tight: ControlPlane) -> None:
@@ -126,26 +135,36 @@ async def test_whoever_gives_up_holds_nobody_back(tight: ControlPlane) -> None:
 async def test_a_crowd_over_five_models_with_memory_for_two(
     tmp_path: Path, engine: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """200 clients: all are answered, none waits much longer than its share, and models change seldom."""
-    monkeypatch.setattr(waking, "RESIDENCY_SECONDS", RESIDENCY_SECONDS)
-    monkeypatch.setattr(eviction, "MIN_RESIDENCY_SECONDS", RESIDENCY_SECONDS)
+    """200 clients: all are answered, none waits much longer than its share, and no model comes twice."""
+    # Whoever has come stays as long as anybody waits for it, and not a moment longer.
+    for_ever(monkeypatch, unwanted_seconds=0.0)
     async with open_control_plane(tmp_path, engine, stage, memory_limit_mb=35, queue_seconds=60) as plane:
-        behaviour = Behaviour(chunks=2, pace_seconds=0.01)
+        behaviour = Behaviour(chunks=2, pace_seconds=0.01, loads_when_told=True)
         ids = [await enabled(plane, f"Model{n}-7B-Q4_K_M.gguf", behaviour) for n in range(5)]
-        began = time.monotonic()
+        at_once: list[int] = []
 
         async def ask(number: int) -> float:
             assert await stream(plane, ids[number % 5]) == 2
-            return time.monotonic() - began
+            at_once.append(sum(s.state == "ready" for s in plane.services.fleet.servers.values()))
+            return time.monotonic()
 
-        waits = await asyncio.gather(*(ask(number) for number in range(200)))
+        asking = [asyncio.create_task(ask(number)) for number in range(200)]
+        lines = plane.services.gateway.lines.by_model
+        await until(lambda: sum(len(line.waiting) for line in lines.values()) == len(asking))
+        began = time.monotonic()
+        loading = [asyncio.create_task(load_when_spawned(plane, model_id)) for model_id in ids]
+        waits = [at - began for at in await asyncio.gather(*asking)]
+        await asyncio.gather(*loading)
         by_model = [max(waits[start::5]) for start in range(5)]
         spawns = [plane.stage.spawns(Path(plane.services.registry.get(i).model.path)) for i in ids]
-        at_once = sum(server.state == "ready" for server in plane.services.fleet.servers.values())
     # Served in turn, the last model's clients wait for all of it: whose share is that of the average.
     assert max(by_model) <= 3 * sum(by_model) / len(by_model)
-    assert sum(spawns) <= 10, spawns
-    assert at_once <= 2
+    assert spawns == [1] * 5
+    assert max(at_once) <= 2
+
+
+async def load_when_spawned(plane: ControlPlane, model_id: str) -> None:
+    (await plane.enter(model_id)).tell("ready")
 
 
 class TestOneAfterTheOther:
@@ -160,9 +179,7 @@ class TestOneAfterTheOther:
     async def test_who_asks_for_them_in_turn_is_served_in_turn(
         self, patient: ControlPlane, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(waking, "RESIDENCY_SECONDS", 60.0)
-        monkeypatch.setattr(eviction, "MIN_RESIDENCY_SECONDS", 60.0)
-        monkeypatch.setattr(eviction, "UNWANTED_SECONDS", 60.0)
+        for_ever(monkeypatch, unwanted_seconds=60.0)
         ids = [await enabled(patient, f"{name}-7B-Q4_K_M.gguf", Behaviour()) for name in ("One", "Two")]
         for _ in range(3):
             for model_id in ids:
@@ -172,9 +189,7 @@ class TestOneAfterTheOther:
     async def test_one_that_nobody_wants_any_more_goes_before_its_time(
         self, patient: ControlPlane, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(waking, "RESIDENCY_SECONDS", 60.0)
-        monkeypatch.setattr(eviction, "MIN_RESIDENCY_SECONDS", 60.0)
-        monkeypatch.setattr(eviction, "UNWANTED_SECONDS", 0.1)
+        for_ever(monkeypatch, unwanted_seconds=0.1)
         busy = await enabled(patient, "Busy-7B-Q4_K_M.gguf", Behaviour(answers_when_told=True))
         other = await enabled(patient, "Other-7B-Q4_K_M.gguf", Behaviour())
         first = asyncio.create_task(patient.post(CHAT, {"model": busy}))
