@@ -10,6 +10,8 @@ import pytest
 from tests.fakes.control_plane import ControlPlane, open_control_plane
 from tests.fakes.stage import Behaviour, Stage
 
+from synapse_engine.gateway.body import IN_MEMORY_BYTES
+
 CHAT = "/v1/chat/completions"
 
 
@@ -98,7 +100,7 @@ async def test_while_it_boots(tmp_path: Path, engine: Path, stage: Stage) -> Non
         b'{"model": 1}',
         b'{"model": "\xff"}',
         b'{"messages": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"model": ' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}",
+        b'{"model": ' + b"[" * 10_000 + b"]" * 10_000 + b', "messages": "' + b"x" * IN_MEMORY_BYTES + b'"}',
     ],
     ids=["empty", "array", "number", "bytes", "deep", "large and deep"],
 )
