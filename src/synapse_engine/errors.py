@@ -4,15 +4,9 @@
       ModelNotFound            404
       ModelFileMissing         404
       AmbiguousModelName       409
-      NameTaken                409
       PortPinned               409
       StartCancelled           409
       MachineReserved          409, to requests 503
-      BadRequest               400
-      BodyTooLarge             413
-      HeadTooLarge             431
-      RequestTimedOut          408
-      QueueFull                429
       InvalidChoice            422
       StartFailed              500
         NoFreePort             500
@@ -21,21 +15,12 @@
         NotEnoughMemory        507
       ServerEnded              500
       NotRunning               503
-      WaitedTooLong            503
-      RequestCancelled         503
       UpstreamFailed           502
-      ServerRefused            (the server's own)
-      UpstreamLoop             508
-      UpstreamNotFound         404
       Booting                  503
       StillLooking             503
       EngineNotFound           503
       CouldNotSave             507
       StoreFailed              500
-      CallCancelled            409
-      NotOffered               501
-      CallNotFound             404
-      QueryNotFound            404
       NobodyToAsk              503
       NoAnswer                 502
       FolderNotAdded           404
@@ -43,8 +28,8 @@
       AddressInUse             (the same)
       Unreachable              (in the shell)
 
-Those of downloads are in `downloads/errors.py`. Raised by whoever finds out; mapped to HTTP once, in `api`
-and `gateway`.
+Those of one room are in `gateway`, `benchmarks` and `downloads`, each in an `errors.py` of its own.
+Raised by whoever finds out; mapped to HTTP once, in `api` and `gateway`.
 """
 
 from __future__ import annotations
@@ -101,14 +86,6 @@ class AmbiguousModelName(SynapseError):
         super().__init__(f"Ambiguous model name: {name}", f"It could mean: {', '.join(candidates)}")
 
 
-class NameTaken(SynapseError):
-    code = "name_taken"
-    status = 409
-
-    def __init__(self, name: str, whose: str) -> None:
-        super().__init__(f"Name is taken: {name}", f"It means {whose} already. Choose another one.")
-
-
 class PortPinned(SynapseError):
     code = "port_pinned"
     status = 409
@@ -138,73 +115,6 @@ class MachineReserved(SynapseError):
             "No other model is started until that has ended. Wait for it, or cancel it.",
         )
         self.status = 503 if by_request else 409
-
-
-class BadRequest(SynapseError):
-    code = "bad_request"
-    status = 400
-
-
-class BodyTooLarge(SynapseError):
-    code = "body_too_large"
-    status = 413
-
-    def __init__(self, limit_bytes: int) -> None:
-        super().__init__(
-            "The body is too large",
-            f"It may have {limit_bytes // 1_000_000} MB; SYNAPSE_BODY_MAX_MB sets that.",
-        )
-
-
-class HeadTooLarge(SynapseError):
-    code = "head_too_large"
-    status = 431
-
-    def __init__(self, limit_bytes: int) -> None:
-        super().__init__("The request's head is too large", f"It may have {limit_bytes} bytes.")
-
-
-class RequestTimedOut(SynapseError):
-    """The client began a request and did not go on with it."""
-
-    code = "request_timed_out"
-    status = 408
-
-    def __init__(self, limit_seconds: float) -> None:
-        super().__init__("The request did not come to its end", f"Nothing came for {limit_seconds:.0f} s.")
-
-
-class QueueFull(SynapseError):
-    code = "queue_full"
-    status = 429
-    retry_after_seconds = 5
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("Too many requests are waiting", detail)
-
-
-class RequestCancelled(SynapseError):
-    """By somebody who looked at what is under way."""
-
-    code = "cancelled"
-    status = 503
-    retry_after_seconds = 0
-    is_final = True
-
-    def __init__(self) -> None:
-        super().__init__("The request was cancelled", "Not by its client: on the page, or over the API.")
-
-
-class WaitedTooLong(SynapseError):
-    code = "waited_too_long"
-    status = 503
-    retry_after_seconds = 5
-
-    def __init__(self, model_id: str, limit_seconds: float, what_for: str) -> None:
-        super().__init__(
-            f"Waited too long for {model_id}",
-            f"{what_for}. SYNAPSE_QUEUE_SECONDS ({limit_seconds:.0f}) says how long a request waits.",
-        )
 
 
 class InvalidChoice(SynapseError):
@@ -292,38 +202,6 @@ class UpstreamFailed(SynapseError):
             )
 
 
-class UpstreamLoop(SynapseError):
-    """A request that has come back to where it was passed on before."""
-
-    code = "upstream_loop"
-    status = 508
-    is_final = True
-
-    def __init__(self, upstream: str) -> None:
-        super().__init__(
-            f"The upstream {upstream} leads back here",
-            "This request has been here before. An upstream must not be ourselves: PUT another URL or model.",
-        )
-
-
-class UpstreamNotFound(SynapseError):
-    code = "upstream_not_found"
-    status = 404
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"No upstream of that name: {name}", "GET /api/upstreams lists those there are.")
-
-
-class ServerRefused(SynapseError):
-    """The server's own error, in words for a dialect that it does not speak."""
-
-    code = "server_refused"
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__("The model's server refused", text)
-        self.status = status
-
-
 class Booting(SynapseError):
     code = "booting"
     status = 503
@@ -376,43 +254,6 @@ class StoreFailed(SynapseError):
         self.path = path
         self.reason = reason
         super().__init__("The records cannot be reached", f"{path}: {reason}. Requests go on without them.")
-
-
-class CallCancelled(SynapseError):
-    """A request that somebody ended from outside."""
-
-    code = "cancelled"
-    status = 409
-    is_final = True
-
-    def __init__(self) -> None:
-        super().__init__("Request cancelled", "Somebody ended it, on the page or over the API.")
-
-
-class NotOffered(SynapseError):
-    """A dialect's endpoint for what is not done here."""
-
-    code = "not_offered"
-    status = 501
-
-
-class CallNotFound(SynapseError):
-    code = "call_not_found"
-    status = 404
-
-    def __init__(self, call_id: int) -> None:
-        super().__init__(
-            f"No request in flight: {call_id}",
-            "It has ended, or there was none. GET /api/activity/live lists them.",
-        )
-
-
-class QueryNotFound(SynapseError):
-    code = "query_not_found"
-    status = 404
-
-    def __init__(self, query_id: int) -> None:
-        super().__init__(f"No query of that number: {query_id}", "GET /api/query lists those that are kept.")
 
 
 class NobodyToAsk(SynapseError):

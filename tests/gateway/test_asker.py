@@ -16,8 +16,9 @@ from tests.fakes.remote import stream as stream_to
 from tests.fakes.rig import until
 from tests.fakes.stage import Behaviour
 
-from synapse_engine.errors import CallCancelled, ModelNotFound, NotRunning, ServerRefused, UpstreamFailed
+from synapse_engine.errors import ModelNotFound, NotRunning, UpstreamFailed
 from synapse_engine.gateway.asker import GatewayAsker
+from synapse_engine.gateway.errors import CallCancelled, ServerRefused
 from synapse_engine.modes.asking import Figures, Message, Order, Piece
 
 NAME = "Qwen-7B-Q4_K_M.gguf"

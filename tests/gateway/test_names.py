@@ -12,8 +12,9 @@ from tests.fakes.rig import Rig
 from tests.fakes.stage import Behaviour
 
 from synapse_engine.catalog.model import Kind, Tier
-from synapse_engine.errors import AmbiguousModelName, InvalidChoice, ModelNotFound, NameTaken
+from synapse_engine.errors import AmbiguousModelName, InvalidChoice, ModelNotFound
 from synapse_engine.gateway.body import in_memory
+from synapse_engine.gateway.errors import NameTaken
 from synapse_engine.gateway.lines import Lines, Seat
 from synapse_engine.gateway.names import KNOWN_MAX, Names, Target
 from synapse_engine.gateway.outbox import Outbox

@@ -12,9 +12,10 @@ from tests.fakes.rig import until
 from tests.fakes.stage import Behaviour, Stage
 
 from synapse_engine.catalog.model import Tier
-from synapse_engine.errors import AmbiguousModelName, BadRequest, Booting, ModelNotFound, NobodyToAsk
+from synapse_engine.errors import AmbiguousModelName, Booting, ModelNotFound, NobodyToAsk
 from synapse_engine.fleet import eviction
 from synapse_engine.gateway import waking
+from synapse_engine.gateway.errors import BadRequest
 from synapse_engine.gateway.queries import BEHIND_MAX, Query
 from synapse_engine.modes.steps import Done
 

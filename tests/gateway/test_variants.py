@@ -10,7 +10,8 @@ import pytest
 from tests.fakes.control_plane import ControlPlane, open_control_plane
 from tests.fakes.stage import Actor, Stage
 
-from synapse_engine.errors import BadRequest, InvalidChoice
+from synapse_engine.errors import InvalidChoice
+from synapse_engine.gateway.errors import BadRequest
 from synapse_engine.gateway.variants import Variant, check_variants, rewrite
 
 CHAT = "/v1/chat/completions"

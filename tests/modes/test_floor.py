@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.asker import FakeAsker, Part, says
 from tests.fakes.playing import candidate, played
 
-from synapse_engine.errors import NoAnswer, ServerRefused, UpstreamFailed
+from synapse_engine.errors import NoAnswer, SynapseError, UpstreamFailed
 from synapse_engine.modes.asking import Message, Piece
 from synapse_engine.modes.cast import Cast, Member
 from synapse_engine.modes.fitting import Prompt
@@ -19,7 +19,7 @@ from synapse_engine.modes.options import Options, Question
 from synapse_engine.modes.steps import Note, Said, Step, Text, Turn
 
 LOST = UpstreamFailed("It closed the connection in the midst of its answer")
-REFUSED = ServerRefused(400, "the request exceeds the context")
+REFUSED = SynapseError("The model's server refused", "the request exceeds the context")
 
 
 def speech_of(asker: FakeAsker, *, options: Options | None = None, **facts: Any) -> Speech:

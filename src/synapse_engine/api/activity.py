@@ -23,8 +23,9 @@ from synapse_engine.api.wire.activity import (
     QueueOut,
 )
 from synapse_engine.api.wire.base import Before
-from synapse_engine.errors import CallNotFound, ModelNotFound
+from synapse_engine.errors import ModelNotFound
 from synapse_engine.gateway.activity import Outcome
+from synapse_engine.gateway.errors import CallNotFound
 from synapse_engine.gateway.records import Record, Wanted, newest
 from synapse_engine.gateway.summary import Summary, summarize
 

@@ -14,13 +14,7 @@ from typing import Any
 import msgspec
 
 from synapse_engine.catalog.registry import Choices, Entry, Registry
-from synapse_engine.errors import (
-    CouldNotSave,
-    InvalidChoice,
-    ModelFileMissing,
-    ModelNotFound,
-    StartFailed,
-)
+from synapse_engine.errors import CouldNotSave, InvalidChoice, ModelFileMissing, ModelNotFound, StartFailed
 from synapse_engine.fleet.admission import Admission, Terms
 from synapse_engine.fleet.cache import plan_slots
 from synapse_engine.fleet.demand import plan_demand, start_digest

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from synapse_engine.errors import BadRequest, CallCancelled, SynapseError
+from synapse_engine.errors import SynapseError
 from synapse_engine.gateway.activity import Call, Outcome
 from synapse_engine.gateway.asking import Asking, Sent, outcome_of
 from synapse_engine.gateway.body import in_memory
 from synapse_engine.gateway.dialect import Dialect
+from synapse_engine.gateway.errors import BadRequest, CallCancelled
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.line import Asker as Client
 from synapse_engine.gateway.usage import read_usage

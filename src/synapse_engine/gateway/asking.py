@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from synapse_engine.errors import CallCancelled, NoAnswer, ServerRefused, SynapseError, UpstreamFailed
+from synapse_engine.errors import NoAnswer, SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
+from synapse_engine.gateway.errors import CallCancelled, ServerRefused
 from synapse_engine.gateway.fields import NOT_JSON
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.lines import Asker, Seat

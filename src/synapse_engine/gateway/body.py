@@ -12,7 +12,8 @@ from typing import IO, Any
 
 import msgspec
 
-from synapse_engine.errors import BadRequest, BodyTooLarge, CouldNotSave
+from synapse_engine.errors import CouldNotSave
+from synapse_engine.gateway.errors import BadRequest, BodyTooLarge
 from synapse_engine.gateway.fields import NOT_JSON
 from synapse_engine.gateway.scanning import Scanner, value
 

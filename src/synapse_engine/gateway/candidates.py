@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from synapse_engine.catalog.model import Kind
 from synapse_engine.catalog.registry import Entry, Registry
-from synapse_engine.errors import BadRequest
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.contexts import Contexts
+from synapse_engine.gateway.errors import BadRequest
 from synapse_engine.gateway.names import UP, Names, Target
 from synapse_engine.gateway.permission import why_not_started
 from synapse_engine.modes.cast import Candidate

@@ -7,8 +7,8 @@ from enum import Enum
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from synapse_engine.catalog.model import Kind
-from synapse_engine.errors import BadRequest
 from synapse_engine.gateway.dialect import Dialect
+from synapse_engine.gateway.errors import BadRequest
 
 UPSTREAM = b"/upstream/"
 

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from synapse_engine.errors import RequestCancelled, SynapseError, UpstreamFailed
+from synapse_engine.errors import SynapseError, UpstreamFailed
 from synapse_engine.gateway.activity import HEAD_BYTES, TAIL_BYTES, Call, Outcome, Stage
 from synapse_engine.gateway.as_models.told import message_start
 from synapse_engine.gateway.body import Body, in_memory
 from synapse_engine.gateway.dialect import Dialect, error_event, event
 from synapse_engine.gateway.endpoints import NamedBy, name_and_path, name_in_query, with_name_in_query
+from synapse_engine.gateway.errors import RequestCancelled
 from synapse_engine.gateway.heads import AnswerHead, RequestHead
 from synapse_engine.gateway.line import Asker, Seat, Wish
 from synapse_engine.gateway.names import Target

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Raw
 
-from synapse_engine.errors import BadRequest
+from synapse_engine.gateway.errors import BadRequest
 
 Fields: TypeAlias = dict[str, Raw]
 

@@ -6,7 +6,7 @@ reader might take it for something else.
 
 from __future__ import annotations
 
-from synapse_engine.errors import BadRequest
+from synapse_engine.gateway.errors import BadRequest
 
 FRAMING = (b"content-length", b"transfer-encoding")
 VERSIONS = ("1.0", "1.1")

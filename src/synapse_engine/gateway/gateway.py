@@ -7,10 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synapse_engine.errors import BodyTooLarge
 from synapse_engine.gateway.access import Access, Refused
 from synapse_engine.gateway.activity import Activity
 from synapse_engine.gateway.contexts import Contexts
+from synapse_engine.gateway.errors import BodyTooLarge
 from synapse_engine.gateway.framing import Fields
 from synapse_engine.gateway.headers import lines_of
 from synapse_engine.gateway.lines import Lines

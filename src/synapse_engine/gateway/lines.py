@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from synapse_engine.catalog.registry import Registry
-from synapse_engine.errors import NotRunning, QueueFull, WaitedTooLong
+from synapse_engine.errors import NotRunning
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.leases import Lease
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
+from synapse_engine.gateway.errors import QueueFull, WaitedTooLong
 from synapse_engine.gateway.line import Asker, Line, LineView, Seat, Wish
 from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.permission import HELD, why_not_started

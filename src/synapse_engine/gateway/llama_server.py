@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import synapse_engine
-from synapse_engine.errors import BadRequest
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.dialect import Dialect
 from synapse_engine.gateway.documented import JSON_BODY, refusals
 from synapse_engine.gateway.encoded import Encoded
+from synapse_engine.gateway.errors import BadRequest
 from synapse_engine.gateway.fields import NOT_JSON
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.listing import Listed, Listing

@@ -8,11 +8,12 @@ from difflib import get_close_matches
 
 from synapse_engine.catalog.model import Kind, Tier
 from synapse_engine.catalog.registry import Choices, Entry, Registry
-from synapse_engine.errors import AmbiguousModelName, InvalidChoice, ModelNotFound, NameTaken
+from synapse_engine.errors import AmbiguousModelName, InvalidChoice, ModelNotFound
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.server import Server
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.body import Body, in_memory
+from synapse_engine.gateway.errors import NameTaken
 from synapse_engine.gateway.fields import with_text
 from synapse_engine.gateway.permission import why_not_started
 from synapse_engine.gateway.question import question_of

@@ -16,10 +16,11 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from synapse_engine.errors import BadRequest, HeadTooLarge, RequestTimedOut, SynapseError
+from synapse_engine.errors import SynapseError
 from synapse_engine.gateway.clients import client_name
 from synapse_engine.gateway.dialect import dialect_of
 from synapse_engine.gateway.endpoints import find_endpoint
+from synapse_engine.gateway.errors import BadRequest, HeadTooLarge, RequestTimedOut
 from synapse_engine.gateway.exchange import Exchange
 from synapse_engine.gateway.framing import check_head, framing_lines
 from synapse_engine.gateway.gateway import Gateway

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from synapse_engine.errors import Booting, CallCancelled, QueryNotFound, StoreFailed, SynapseError
+from synapse_engine.errors import Booting, StoreFailed, SynapseError
 from synapse_engine.gateway.activity import Outcome
 from synapse_engine.gateway.asker import GatewayAsker
 from synapse_engine.gateway.candidates import Candidates
+from synapse_engine.gateway.errors import CallCancelled, QueryNotFound
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.kept_queries import Keeper, delete, interrupt, load, steps_of
 from synapse_engine.modes.asking import Message

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from synapse_engine.errors import CouldNotSave, StoreFailed, UpstreamLoop, UpstreamNotFound
+from synapse_engine.errors import CouldNotSave, StoreFailed
+from synapse_engine.gateway.errors import UpstreamLoop, UpstreamNotFound
 from synapse_engine.gateway.remote import MODEL_CHARACTERS, Check, Remote, place_at
 from synapse_engine.gateway.reply import Reply
 from synapse_engine.gateway.survey import survey

@@ -12,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from synapse_engine.errors import CallCancelled, SynapseError
+from synapse_engine.errors import SynapseError
 from synapse_engine.gateway.activity import Call, Outcome
 from synapse_engine.gateway.asking import Asking, outcome_of
 from synapse_engine.gateway.body import Body
 from synapse_engine.gateway.clients import asker_of, until_left
 from synapse_engine.gateway.dialect import Dialect, error_body, error_headers
+from synapse_engine.gateway.errors import CallCancelled
 from synapse_engine.gateway.gateway import Gateway
 
 NDJSON = b"application/x-ndjson"

@@ -19,7 +19,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from synapse_engine.errors import ServerRefused
+from synapse_engine.gateway.errors import ServerRefused
 from synapse_engine.gateway.fields import NOT_JSON
 
 # What follows a name: an object with at most one level of objects in it. It never steps back.

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from synapse_engine.errors import BadRequest
 from synapse_engine.gateway.as_models.asked import ModeAsked, read_chat
+from synapse_engine.gateway.errors import BadRequest
 from synapse_engine.modes.asking import Message
 
 HI = {"role": "user", "content": "Hi"}

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from synapse_engine.errors import BadRequest
+from synapse_engine.gateway.errors import BadRequest
 from synapse_engine.gateway.ollama.asked import (
     ChatAsked,
     EmbeddingsAsked,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from synapse_engine.errors import BadRequest
+from synapse_engine.gateway.errors import BadRequest
 from synapse_engine.gateway.fields import NOT_JSON
 from synapse_engine.gateway.queries import Query
 from synapse_engine.modes.asking import Message

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from synapse_engine.errors import BadRequest
 from synapse_engine.gateway.as_models.answer import ModeAnswer, Waiting
 from synapse_engine.gateway.as_models.asked import ModeAsked, read_chat
 from synapse_engine.gateway.body import Body
+from synapse_engine.gateway.errors import BadRequest
 from synapse_engine.gateway.heads import RequestHead
 from synapse_engine.gateway.news import Manner
 from synapse_engine.gateway.queries import Queries

@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from synapse_engine.catalog.model import Kind
-from synapse_engine.errors import BadRequest
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.gateway.activity import Stage
 from synapse_engine.gateway.as_models.told import finish_reason, thinking_of
 from synapse_engine.gateway.as_models.voice import Utterance, Voice
 from synapse_engine.gateway.asking import Asking, Sent
 from synapse_engine.gateway.body import in_memory
+from synapse_engine.gateway.errors import BadRequest
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.lines import Seat
 from synapse_engine.gateway.names import RESERVED, Names, Target

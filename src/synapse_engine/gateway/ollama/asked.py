@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from synapse_engine.errors import BadRequest
+from synapse_engine.gateway.errors import BadRequest
 from synapse_engine.gateway.fields import NOT_JSON
 from synapse_engine.gateway.ollama.messages import ChatMessage, openai_messages, picture
 from synapse_engine.gateway.ollama.template import render

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import synapse_engine
-from synapse_engine.errors import ModelNotFound, NotOffered
+from synapse_engine.errors import ModelNotFound
 from synapse_engine.fleet.fleet import Fleet
 from synapse_engine.fleet.state import State
 from synapse_engine.gateway.asking import Sent
@@ -20,6 +20,7 @@ from synapse_engine.gateway.body import IN_MEMORY_BYTES
 from synapse_engine.gateway.dialect import Dialect
 from synapse_engine.gateway.documented import JSON_BODY, refusals
 from synapse_engine.gateway.encoded import Encoded
+from synapse_engine.gateway.errors import NotOffered
 from synapse_engine.gateway.gateway import Gateway
 from synapse_engine.gateway.listing import AnyListed, Listed, Listing
 from synapse_engine.gateway.ollama.answering import Answers, known_name

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from synapse_engine.errors import BadRequest
+from synapse_engine.gateway.errors import BadRequest
 
 _ACTION = re.compile(r"\{\{(-?)\s*(.*?)\s*(-?)\}\}", re.DOTALL)
 _NAME = re.compile(r"(?:if\s+)?\.(\w+)\Z")
