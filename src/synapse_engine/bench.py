@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 
 import click
 
+from synapse_engine import shell
+
 if TYPE_CHECKING:
     from synapse_engine.client import Client
 
@@ -52,10 +54,7 @@ LINE_CHARACTERS = 110
 @click.option("--compare", type=int, nargs=2, metavar="A B", help="How much B differs from A.")
 @click.option("--cancel", type=int, metavar="ID", help="End one that runs or waits.")
 @click.option("--delete", type=int, metavar="ID", help="Throw one away that has ended.")
-@click.pass_obj
 def bench(
-    client_of: Callable[[], Client],
-    /,
     form: str | None,
     lists: bool,
     sets: bool,
@@ -69,7 +68,7 @@ def bench(
 
     Afterwards the same servers run as before.
     """
-    client = client_of()
+    client = shell.client()
     as_json = form == "json"
     if lists:
         _show(client.call("GET", "/api/benchmarks"), as_json, _list_text)
@@ -101,7 +100,7 @@ def _run(client: Client, body: dict[str, Any], form: str | None) -> None:
     _show_one(client, brief["id"], form)
     if brief["status"] != "done":
         if error := brief["error"]:
-            click.echo(f"{error['error']}\n{error['detail']}", err=True)
+            shell.fail(error["error"], error["detail"])
         raise SystemExit(1)
 
 
@@ -168,7 +167,10 @@ def _show_one(client: Client, benchmark_id: int, form: str | None) -> None:
 
 
 def _show(answer: Any, as_json: bool, text_of: Callable[[Any], str]) -> None:
-    click.echo(json.dumps(answer, indent=2) if as_json else text_of(answer))
+    if as_json:
+        shell.print_json(answer)
+    else:
+        click.echo(text_of(answer))
 
 
 def brief_line(brief: Any) -> str:

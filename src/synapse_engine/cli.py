@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
-from urllib.parse import quote, urlencode
+from typing import Any
+from urllib.parse import urlencode
 
 import click
 
 import synapse_engine
+from synapse_engine import shell
 from synapse_engine.bench import bench
 from synapse_engine.errors import SynapseError, Unreachable
 
@@ -32,15 +32,13 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except SynapseError as error:
-            _fail(error.error, error.detail)
+            shell.fail(error.error, error.detail)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(synapse_engine.__version__, prog_name="synapse")
-@click.pass_context
-def main(ctx: click.Context) -> None:
+def main() -> None:
     """Run all your GGUF models behind one address."""
-    ctx.obj = _client
 
 
 main.add_command(bench)
@@ -59,7 +57,7 @@ def serve(**flags: Any) -> None:
     from synapse_engine.app import serve as run
     from synapse_engine.ownlog import LOG_FORMAT
 
-    settings = _settings(**{name: value for name, value in flags.items() if value not in (None, ())})
+    settings = shell.settings(**{name: value for name, value in flags.items() if value not in (None, ())})
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     _run(
         run(settings, lambda address: click.echo(f"Synapse Engine is at {address} (Ctrl-C stops everything)"))
@@ -70,14 +68,14 @@ def serve(**flags: Any) -> None:
 @as_json
 def models(as_json: bool) -> None:
     """List every model that was found."""
-    registry = _call("GET", "/api/models/registry")
+    registry = shell.call("GET", "/api/models/registry")
     if as_json:
-        _print_json(registry)
+        shell.print_json(registry)
         return
     columns = "model_id display_name size_b quantization tier context_length port status".split()
     rows = [["x" if m["enabled"] else "", *(m[c] for c in columns)] for m in registry["models"]]
     headers = ["on", "id", "name", "size (B)", "quantization", "tier", "context", "port", "status"]
-    _print_table(rows, headers, "No models found. `synapse doctor` tells where was looked.")
+    shell.print_table(rows, headers, "No models found. `synapse doctor` tells where was looked.")
     for problem in (m for m in registry["models"] if m["problem"]):
         click.echo(f"{problem['model_id']}: {problem['problem']}")
 
@@ -88,12 +86,12 @@ def ps(as_json: bool) -> None:
     """List the servers that are not stopped, also when the control plane is gone."""
     answer = _servers()
     if as_json:
-        _print_json(answer)
+        shell.print_json(answer)
         return
     columns = "model_id replica status port pid memory_used_mb uptime_seconds active_requests".split()
     rows = [[server[column] for column in columns] for server in answer["servers"]]
     headers = ["id", "replica", "status", "port", "pid", "memory (MB)", "uptime (s)", "requests"]
-    _print_table(rows, headers, "No server is running.")
+    shell.print_table(rows, headers, "No server is running.")
     for server in answer["servers"]:
         if error := server["last_error"]:
             click.echo(f"{server['model_id']}: {error['error']}. {error['detail']}")
@@ -106,9 +104,9 @@ def ps(as_json: bool) -> None:
 def start(names: Sequence[str], all_: bool, as_json: bool) -> None:
     """Start servers and wait until they are ready."""
     _check_names(names, all_)
-    answer = _call("POST", "/api/models/servers/start-all", None if all_ else {"model_ids": list(names)})
+    answer = shell.call("POST", "/api/models/servers/start-all", None if all_ else {"model_ids": list(names)})
     if as_json:
-        _print_json(answer)
+        shell.print_json(answer)
     else:
         for model in answer["models"]:
             click.echo(f"{model['model_id']} is running on port {model['port']}")
@@ -132,7 +130,7 @@ def stop(names: Sequence[str], all_: bool, now: bool, as_json: bool) -> None:
     except Unreachable:
         answers = _stop_left(names, all_, now)
     if as_json:
-        _print_json(answers[0] if all_ else answers)
+        shell.print_json(answers[0] if all_ else answers)
         return
     for answer in answers:
         click.echo(answer["message"] if all_ else f"{answer['model_id']}: {answer['status']}")
@@ -160,9 +158,9 @@ def disable(names: Sequence[str], all_: bool, as_json: bool) -> None:
 @as_json
 def rescan(as_json: bool) -> None:
     """Search every folder again."""
-    answer = _call("POST", "/api/models/rescan")
+    answer = shell.call("POST", "/api/models/rescan")
     if as_json:
-        _print_json(answer)
+        shell.print_json(answer)
         return
     click.echo(
         f"{answer['message']}: {answer['added']} new, {answer['changed']} changed, "
@@ -180,18 +178,18 @@ def pull(name: str, file: str | None, lists: bool, as_json: bool) -> None:
     from synapse_engine import pull
 
     if lists:
-        found = _call("GET", f"/api/downloads/search?{urlencode({'repo': name})}")
+        found = shell.call("GET", f"/api/downloads/search?{urlencode({'repo': name})}")
         if as_json:
-            _print_json(found)
+            shell.print_json(found)
         else:
-            _print_table(pull.rows(found), pull.COLUMNS, f"{found['repo']} has no GGUF files.")
+            shell.print_table(pull.rows(found), pull.COLUMNS, f"{found['repo']} has no GGUF files.")
         return
-    download = pull.fetch(_client(), name, file, shows=not as_json and sys.stderr.isatty())
+    download = pull.fetch(shell.client(), name, file, shows=not as_json and sys.stderr.isatty())
     if download["status"] != "done":
         error = pull.why_not(download)
-        _fail(error["error"], error["detail"])
+        shell.fail(error["error"], error["detail"])
     if as_json:
-        _print_json(download)
+        shell.print_json(download)
     else:
         click.echo(pull.ending(download))
 
@@ -206,16 +204,16 @@ def pull(name: str, file: str | None, lists: bool, as_json: bool) -> None:
 def logs(name: str, lines: int, follow: bool, level: str, search: str, as_json: bool) -> None:
     """Show a server's log, of its newest start."""
     query = urlencode({"tail": lines, "level": level, "search": search, "ansi": str(follow).lower()})
-    path = f"/api/models/servers/{_id(name)}/logs?{query}"
+    path = f"/api/models/servers/{shell.quoted(name)}/logs?{query}"
     if follow:
         with contextlib.suppress(KeyboardInterrupt):
-            for _, chunk in _events(path):
+            for _, chunk in shell.events(path):
                 for line in chunk["lines"]:
                     click.echo(line)
         return
-    answer = _call("GET", path)
+    answer = shell.call("GET", path)
     if as_json:
-        _print_json(answer)
+        shell.print_json(answer)
         return
     for line in answer["lines"]:
         click.echo(line)
@@ -229,18 +227,18 @@ def logs(name: str, lines: int, follow: bool, level: str, search: str, as_json: 
 def activity(lines: int, model: str | None, follow: bool, as_json: bool) -> None:
     """List requests to models: the latest that have ended, then those in flight."""
     query = {"limit": lines} | ({} if model is None else {"model": model})
-    ended = _call("GET", f"/api/activity?{urlencode(query)}")["calls"]
-    live = _call("GET", "/api/activity/live")["calls"]
+    ended = shell.call("GET", f"/api/activity?{urlencode(query)}")["calls"]
+    live = shell.call("GET", "/api/activity/live")["calls"]
     if as_json:
-        _print_json({"ended": ended, "live": live})
+        shell.print_json({"ended": ended, "live": live})
         return
     calls = [*reversed(ended), *live]
     headers = ["id", "at", "model", "outcome", "first byte (s)", "total (s)", "prompt", "output", "tokens/s"]
-    _print_table(map(_call_row, calls), headers, "No request yet.")
+    shell.print_table(map(_call_row, calls), headers, "No request yet.")
     if not follow:
         return
     with contextlib.suppress(KeyboardInterrupt):
-        for name, event in _events("/api/events"):
+        for name, event in shell.events("/api/events"):
             for call in event["ended"] if name == "activity" else ():
                 if model in (None, call["model_id"], call["asked"]):
                     click.echo("  ".join("-" if cell is None else str(cell) for cell in _call_row(call)))
@@ -282,10 +280,10 @@ def ask(
 
     query = asking.query_of(question, mode, models, options, sys.stdin)
     if as_json:
-        _print_json(_call("POST", "/api/query", query))
+        shell.print_json(shell.call("POST", "/api/query", query))
     else:
         show = asking.Show(asking.write, is_live=sys.stdout.isatty())
-        asking.follow(_client().events("/api/query", {**query, "stream": True}), show)
+        asking.follow(shell.client().events("/api/query", {**query, "stream": True}), show)
 
 
 @main.command()
@@ -294,9 +292,9 @@ def doctor(as_json: bool) -> None:
     """Tell what is found, what is missing, and what to do."""
     from synapse_engine.doctor import examine
 
-    findings = list(examine(_settings()))
+    findings = list(examine(shell.settings()))
     if as_json:
-        _print_json({"findings": [finding.as_json() for finding in findings]})
+        shell.print_json({"findings": [finding.as_json() for finding in findings]})
     else:
         for finding in findings:
             click.echo(f"{finding.verdict:<8}{finding.subject}: {finding.found}")
@@ -304,21 +302,6 @@ def doctor(as_json: bool) -> None:
                 click.echo(f"        {finding.advice}")
     if any(finding.verdict == "missing" for finding in findings):
         raise SystemExit(1)
-
-
-def _settings(**flags: Any) -> Any:
-    from pydantic import ValidationError
-
-    from synapse_engine.settings import Settings
-
-    try:
-        return Settings(**flags)
-    except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, p['loc'])) or 'settings'}: {p['msg'].removeprefix('Value error, ')}"
-            for p in error.errors()
-        ]
-        _fail("Settings cannot be taken", "\n".join(lines))
 
 
 def _run(work: Any) -> None:
@@ -330,47 +313,28 @@ def _run(work: Any) -> None:
         runner.run(work)
 
 
-def _client() -> Any:
-    from synapse_engine.client import Client
-
-    return Client(_settings())
-
-
-def _call(method: str, path: str, body: object = None) -> Any:
-    return _client().call(method, path, body)
-
-
-def _events(path: str) -> Iterator[tuple[str, Any]]:
-    events: Iterator[tuple[str, Any]] = _client().events(path)
-    return events
-
-
-def _id(name: str) -> str:
-    return quote(name, safe="")
-
-
 def _servers() -> Any:
     try:
-        return _call("GET", "/api/models/servers")
+        return shell.call("GET", "/api/models/servers")
     except Unreachable as unreachable:
         from synapse_engine.offline import list_left
 
         click.echo(f"{unreachable.error}; this is what it left running.", err=True)
-        servers = list_left(_settings())
+        servers = list_left(shell.settings())
         return {"servers": servers, "total_running": len(servers)}
 
 
 def _stop(names: Sequence[str], all_: bool, now: bool) -> list[Any]:
     if all_:
-        return [_call("POST", "/api/models/servers/stop-all")]
+        return [shell.call("POST", "/api/models/servers/stop-all")]
     query = "?now=true" if now else ""
-    return [_call("POST", f"/api/models/servers/{_id(name)}/stop{query}") for name in names]
+    return [shell.call("POST", f"/api/models/servers/{shell.quoted(name)}/stop{query}") for name in names]
 
 
 def _stop_left(names: Sequence[str], all_: bool, now: bool) -> list[Any]:
     from synapse_engine.offline import stop_left
 
-    stopped = stop_left(_settings(), None if all_ else names, now=now)
+    stopped = stop_left(shell.settings(), None if all_ else names, now=now)
     if all_:
         return [{"message": f"Stopped {len(stopped)} servers", "stopped": len(stopped)}]
     return [{"model_id": model_id, "status": "stopped"} for model_id in stopped]
@@ -379,9 +343,9 @@ def _stop_left(names: Sequence[str], all_: bool, now: bool) -> list[Any]:
 def _set_enabled(names: Sequence[str], all_: bool, enabled: bool, as_json: bool) -> None:
     _check_names(names, all_)
     body: dict[str, Any] = {"enabled": enabled} | ({} if all_ else {"model_ids": list(names)})
-    answer = _call("POST", "/api/models/enable", body)
+    answer = shell.call("POST", "/api/models/enable", body)
     if as_json:
-        _print_json(answer)
+        shell.print_json(answer)
     else:
         click.echo(answer["message"])
 
@@ -389,19 +353,3 @@ def _set_enabled(names: Sequence[str], all_: bool, enabled: bool, as_json: bool)
 def _check_names(names: Sequence[str], all_: bool) -> None:
     if bool(names) == all_:
         raise click.UsageError("Name models, or say --all.")
-
-
-def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2))
-
-
-def _print_table(rows: Iterable[Sequence[object]], headers: Sequence[str], empty: str) -> None:
-    from tabulate import tabulate
-
-    rows = list(rows)
-    click.echo(tabulate(rows, headers=headers, missingval="-") if rows else empty)
-
-
-def _fail(error: str, detail: str) -> NoReturn:
-    click.echo(f"{error}\n{detail}", err=True)
-    raise SystemExit(1)
