@@ -212,7 +212,7 @@ def test_killed_in_its_midst_the_next_one_puts_the_fleet_back(
         until(lambda: fleet(plane.http)[0] == {BETA: "running"})
         plane.end()
         assert engines_of(models) == set()
-        plane.process = plane._spawn()
+        plane.start_again()
         assert plane.http.get(f"/api/benchmarks/{again}").json()["status"] == "interrupted"
         assert fleet(plane.http)[0] == {}
 
