@@ -74,29 +74,14 @@ function BarOf({ value, spread, top }: { value: number; spread: Spread | null; t
             y={6}
             height={8}
           />
-          <line
-            className="bars-whisker"
-            x1={place(spread.minimum)}
-            x2={place(spread.maximum)}
-            y1={10}
-            y2={10}
-          />
-          <line
-            className="bars-whisker"
-            x1={place(spread.minimum)}
-            x2={place(spread.minimum)}
-            y1={5}
-            y2={15}
-          />
-          <line
-            className="bars-whisker"
-            x1={place(spread.maximum)}
-            x2={place(spread.maximum)}
-            y1={5}
-            y2={15}
-          />
+          <path className="bars-whisker" d={whisker(place(spread.minimum), place(spread.maximum))} />
         </>
       )}
     </svg>
   );
+}
+
+/** From one to the other, with a stroke across each end. */
+function whisker(from: number, to: number): string {
+  return `M${from} 5V15M${from} 10H${to}M${to} 5V15`;
 }
