@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from sqlite3 import Connection
 from typing import TypeVar
 
 from tests.benchmarks.records import contestant, wanted
-from tests.fakes.asker import FakeAsker, Part, says
+from tests.fakes.asker import Act, FakeAsker, Part, says
 from tests.fakes.rig import Rig
 
 from synapse_engine.benchmarks.jobs import Jobs
@@ -20,6 +20,7 @@ from synapse_engine.errors import StoreFailed
 from synapse_engine.fleet.state import State
 from synapse_engine.launch.energy import Energy, Rapl
 from synapse_engine.launch.engine import Engines
+from synapse_engine.modes.asking import Order
 from synapse_engine.store import Store
 
 T = TypeVar("T")
@@ -131,3 +132,13 @@ def isolated(models: str = "a b", prompts: str = "one", **how: object) -> Wanted
 
 def judged_by(judge: str, models: str = "a b", **how: object) -> Wanted:
     return wanted(models, "one", **{"judge": contestant(judge), "repetitions": 1, **how})
+
+
+def watching(bed: Bed, model: str, seen: list[tuple[str, set[str]]]) -> None:
+    """Each time that the model is asked, which models have a process."""
+
+    def part(order: Order) -> Sequence[Act]:
+        seen.append((model, bed.processes()))
+        return ["Yes."]
+
+    bed.part(model, part)
