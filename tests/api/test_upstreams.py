@@ -158,6 +158,17 @@ async def test_a_list_that_is_none(plane: ControlPlane) -> None:
         assert found["problem"].startswith("GET /v1/models answered no list of models: ")
 
 
+async def test_a_list_that_is_nested_beyond_sense(plane: ControlPlane) -> None:
+    deep = b'{"data": [{"id": "x", "y": %b}]}' % (b"[" * 10_000 + b"]" * 10_000)
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(deep)
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(head + deep)
+
+    found = await answer_with(plane, answer)
+    assert found["problem"].startswith("GET /v1/models answered no list of models: ")
+
+
 async def test_names_that_are_none_are_left_out(plane: ControlPlane) -> None:
     data = [{"id": name} for name in ("ok", "", "a\nb", "x" * 301, " a")]
     found = await answer_with(plane, lambda writer: say(writer, {"data": data}))

@@ -20,6 +20,7 @@ from tests.fakes.rig import until
 from tests.fakes.stage import Stage, open_stage
 
 from synapse_engine.gateway import remotes
+from synapse_engine.gateway.body import IN_MEMORY_BYTES
 from synapse_engine.gateway.remote import Remote, check_remote, place_at
 
 CHAT = "/v1/chat/completions"
@@ -106,11 +107,17 @@ async def test_a_large_body(plane: ControlPlane, server: RemoteServer) -> None:
 
 async def test_a_large_body_that_is_nested_beyond_sense(plane: ControlPlane, server: RemoteServer) -> None:
     """It is the server's to judge, and nobody waits for an answer that never comes."""
+
+    async def judge(server: RemoteServer, asked: Any, writer: asyncio.StreamWriter) -> None:
+        await say(writer, {"error": {"message": "too deep"}}, status="400 Bad Request")
+
+    server.answer = judge
     await put(plane, "box", server.url)
-    server.answer = lambda _, asked, writer: say(writer, {}, status="400 Bad Request")
-    deep = b'{"model": "box/m1", "text": ' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}"
-    assert (await plane.http.post(CHAT, content=deep)).status_code == 400
-    assert (await server.asked.get()).body == deep
+    text, deep = b"x" * IN_MEMORY_BYTES, b"[" * 10_000 + b"]" * 10_000
+    body = b'{"model": "box/m1", "text": "%b", "deep": %b}' % (text, deep)
+    assert (await plane.http.post(CHAT, content=body)).status_code == 400
+    assert (await server.asked.get()).body == body
+    assert (await plane.last_call())["outcome"] == "error"
 
 
 PREFIXES = {
