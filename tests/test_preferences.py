@@ -79,10 +79,10 @@ async def test_a_full_disk_changes_nothing(saved: Path) -> None:
     assert (preferences.now.evict, preferences.folders) == (True, ())
 
 
-@pytest.mark.parametrize("content", ["{broken", "[]", '{"settings": 1}'])
-def test_a_file_that_makes_no_sense_stops_nothing(saved: Path, content: str) -> None:
+@pytest.mark.parametrize("content", [b"{broken", b"[]", b'{"settings": 1}', b'{"settings": {"\xff": 1}}'])
+def test_a_file_that_makes_no_sense_stops_nothing(saved: Path, content: bytes) -> None:
     saved.parent.mkdir()
-    saved.write_text(content)
+    saved.write_bytes(content)
     assert Preferences(Settings(), saved).now.model_dump() == Settings().model_dump()
 
 

@@ -142,6 +142,6 @@ def _read(path: Path) -> _Saved:
         return msgspec.json.decode(path.read_bytes(), type=_Saved)
     except FileNotFoundError:
         return _Saved()
-    except (msgspec.DecodeError, OSError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         log.warning("%s makes no sense, so nothing of it is used: %s", path, error)
         return _Saved()

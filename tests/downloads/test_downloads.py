@@ -302,7 +302,11 @@ async def test_a_saved_path_that_leads_elsewhere_is_dropped(tmp_path: Path, hub:
     async with open_bench(tmp_path, hub) as bench:
         await bench.end(await bench.add())
     saved = tmp_path / "downloads.json"
-    saved.write_text(saved.read_text().replace(FILE, "../../../escaped.gguf"))
+    kept = saved.read_bytes()
+    saved.write_bytes(kept.replace(FILE.encode(), b"../../../escaped.gguf"))
+    async with open_bench(tmp_path, hub) as bench:
+        assert bench.downloads.all == []
+    saved.write_bytes(kept.replace(FILE.encode(), b"\xff"))
     async with open_bench(tmp_path, hub) as bench:
         assert bench.downloads.all == []
     saved.write_text("{broken")

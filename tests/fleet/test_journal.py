@@ -56,6 +56,7 @@ def test_a_record_that_makes_no_sense_is_dropped(tmp_path: Path) -> None:
     journal.intend(a_command(), 5.0)
     (tmp_path / "beta.json").write_text('{"command": 1}')
     (tmp_path / "gamma.json").write_bytes(b"\x00\xff")
+    (tmp_path / "delta.json").write_bytes((tmp_path / "alpha.json").read_bytes().replace(b"secret", b"\xff"))
     assert [record.command.model_id for record in Journal(tmp_path).read()] == ["alpha"]
     assert [path.name for path in tmp_path.iterdir()] == ["alpha.json"]
 

@@ -288,7 +288,7 @@ def _read(saved: Path) -> list[Record]:
         records = msgspec.json.decode(saved.read_bytes(), type=list[Record])
     except FileNotFoundError:
         return []
-    except (msgspec.DecodeError, OSError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         log.warning("%s makes no sense, so downloads begin anew: %s", saved, error)
         return []
     return [

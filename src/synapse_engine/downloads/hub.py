@@ -226,7 +226,7 @@ def _file(entry: _Entry) -> HubFile:
 async def _decoded(response: aiohttp.ClientResponse, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(await response.read(), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HubFailed(str(response.url.origin()), f"its answer makes no sense: {error}") from error
     except (aiohttp.ClientError, TimeoutError) as error:
         raise HubFailed(str(response.url.origin()), str(error) or "it fell silent") from error

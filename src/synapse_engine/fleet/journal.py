@@ -68,7 +68,7 @@ class Journal:
         for path in sorted(self._folder.glob("*.json")):
             try:
                 record = msgspec.json.decode(path.read_bytes(), type=Record)
-            except (msgspec.DecodeError, OSError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
                 log.warning("%s makes no sense and is dropped: %s", path, error)
                 path.unlink(missing_ok=True)
                 continue

@@ -130,7 +130,7 @@ class Paces:
         self._path = path
         try:
             self.pace = msgspec.json.decode(path.read_bytes(), type=Pace)
-        except (OSError, msgspec.DecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, OSError):
             self.pace = Pace()
 
     def learn(self, model_id: str, weights_bytes: int, read_seconds: float, finish_seconds: float) -> None:
