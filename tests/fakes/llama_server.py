@@ -155,6 +155,9 @@ class Server:
                 client_port=connection.getpeername()[1],
             )
             self.serve(connection, path, headers, body)
+        except ConnectionError:
+            self.stage.tell("client left")
+            raise
         finally:
             with self.counting:
                 self.active -= 1
