@@ -103,8 +103,11 @@ class GatewayProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             if self._is_deaf:
                 return
-            reason = error.__context__ if isinstance(error.__context__, SynapseError) else None
-            self.refuse(reason or BadRequest("The request is not HTTP", str(error)))
+            reason = error.__context__
+            if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(reason, SynapseError):
+                raise  # a defect of ours: the loop writes it down and ends the connection
+            refusal = reason if isinstance(reason, SynapseError) else None
+            self.refuse(refusal or BadRequest("The request is not HTTP", str(error)))
         else:
             if self._stall is not None or not self._is_whole:
                 self._watch()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from tests.fakes.raw_client import Cut
+from tests.fakes.wire import Ended
 from tests.gateway.conformance.bed import CHAT, OK, Bed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -288,3 +291,18 @@ async def test_a_senseless_stream_says_so(bed: Bed) -> None:
     first, event = body.decode().split("\n\n", 1)
     assert first == "data: 1"
     assert_openai(502, json.loads(event.removeprefix("data: ")))
+
+
+async def test_a_defect_of_ours_ends_the_request(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = bed.plane.services.gateway
+    monkeypatch.setattr(gateway.names, "find", Mock(side_effect=RuntimeError("a defect")))
+    written: list[object] = []
+    loop = asyncio.get_running_loop()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_exception_handler", lambda context: written.append(context["exception"]))
+        client = bed.client()
+        await client.send(bed.post())
+        with pytest.raises(Ended):
+            await client.answer()
+    assert [str(error.__context__) for error in written if isinstance(error, Exception)] == ["a defect"]
+    assert not gateway.activity.live
