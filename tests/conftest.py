@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,10 @@ from tests.fakes.control_plane import ControlPlane, open_control_plane
 from tests.fakes.ports import free_ports
 from tests.fakes.rig import Rig, open_rig
 from tests.fakes.stage import Stage, open_stage, write_engine
+
+
+# What a shell starts in the background ignores Ctrl-C, and so would every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
