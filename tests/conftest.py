@@ -14,7 +14,6 @@ from tests.fakes.ports import free_ports
 from tests.fakes.rig import Rig, open_rig
 from tests.fakes.stage import Stage, open_stage, write_engine
 
-
 # What a shell starts in the background ignores Ctrl-C, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
