@@ -126,3 +126,24 @@ async def test_who_waits_in_line_is_refused(plane: ControlPlane, path: str) -> N
         actor.tell("go on")
     assert (await stopping).json()["status"] == "stopped"
     assert Counter(await asyncio.gather(*streams)) == {"whole": seated, "refused": STREAMS - seated}
+
+
+async def test_a_server_that_ends_need_not_see_to_kept_connections(plane: ControlPlane) -> None:
+    model_id, actor = await set_up(plane, Behaviour(events=EVENTS, streams_when_told=True))
+    kept = plane.services.gateway.pool._connections
+    streams = [ask(plane, CHAT, model_id) for _ in range(2)]
+    await until(lambda: active(plane, model_id) == 2)
+    for _ in EVENTS[1:]:
+        actor.tell("go on")
+        actor.tell("go on")
+    await asyncio.gather(*streams)
+    stream = ask(plane, CHAT, model_id)
+    await until(lambda: active(plane, model_id) == 1)
+    assert len(kept) == 2
+    stopping = asyncio.create_task(stop(plane, model_id))
+    await until(lambda: len(kept) == 1)
+    assert not stopping.done()
+    for _ in EVENTS[1:]:
+        actor.tell("go on")
+    assert await stream == "whole"
+    assert (await stopping).json()["status"] == "stopped"

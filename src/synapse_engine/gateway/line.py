@@ -144,6 +144,12 @@ class Line:
         self.replicas = len(ready)
         self.limit = SEATS_PER_SLOT * sum(server.slots for server in ready)
 
+    def hang_up(self, server_id: str) -> None:
+        """That server ends: to see to a kept connection first would take a llama-server some 10 ms."""
+        for seat in self._seats.values():
+            if seat.server_id == server_id:
+                seat.place.hang_up()
+
     def sit_down(self, prefix: int | None) -> Seat | None:
         """A seat, if there is one at once. Raises Booting."""
         if self.is_held_back or (self.in_flight and self.in_flight >= self.limit):

@@ -69,6 +69,8 @@ class Lines:
         line.measure()
         if server.state is State.READY:
             line.came_up_at = time.monotonic()
+        if server.state is State.STOPPING:
+            line.hang_up(server.server_id)
         if not line.waiting:
             return
         # Not from within the change itself, which others are still to hear of.

@@ -50,6 +50,11 @@ class Place:
     def failed(self, reason: str) -> UpstreamFailed:
         return UpstreamFailed(reason, self.upstream)
 
+    def hang_up(self) -> None:
+        """Close its connections that wait for a request."""
+        for connection in list(self.idle):
+            connection.abort()
+
 
 def place_of(url: str, api_key: str) -> Place:
     """A server's own: `http://host:port` and its key."""
