@@ -80,7 +80,6 @@ class Preparation:
         if replica == 1:
             self._check_pin(entry)
         server_id = server_id_of(model_id, replica)
-        is_without_gpus = await self._is_without_gpus(engine.path)
         demand = plan_demand(entry, engine, await self._admission.capacity())
         grant = await self._admission.admit(server_id, demand, terms, ran_out=attempt.ran_out)
         kept_as = self._kept_as(server_id, entry, engine, grant.context_tokens)
@@ -88,6 +87,8 @@ class Preparation:
             port, port_is_pinned = await self._claim_port(model_id, attempt.strangers)
         else:
             port, port_is_pinned = await self._claim_further_port(server_id, attempt.strangers), False
+        # Not before it was let in: who asks first is to come in first.
+        is_without_gpus = await self._is_without_gpus(engine.path)
         try:
             command = build_command(
                 model_id,
