@@ -79,3 +79,8 @@ def expect_status(page: Page, name: str, status: str) -> None:
     """What the row of the model of that name says."""
     row = page.locator("[data-model]").filter(has_text=name)
     expect(row).to_have_attribute("data-status", status, timeout=LOAD_MS)
+
+
+def rate_words(per_second: float) -> str:
+    """As the page writes it."""
+    return f"{per_second:.1f} t/s" if per_second < 100 else f"{per_second:.0f} t/s"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.e2e import test_page
-from tests.e2e.browsing import LOAD_MS, shoot
+from tests.e2e.browsing import LOAD_MS, rate_words, shoot
 from tests.e2e.serving import Serving, serving, serving_environment
 from tests.e2e.test_ask import ask
 
@@ -185,7 +185,7 @@ def test_compare_shows_answers_and_figures_side_by_side(page: Page, control_plan
     for turn in record["turns"]:
         expect(shown.get_by_role("region", name=LABELS[turn["model"]], exact=True)).to_be_visible()
         row = table.get_by_role("row").filter(has_text=LABELS[turn["model"]])
-        expect(row).to_contain_text(f"{turn['figures']['output_per_second']:.1f} t/s")
+        expect(row).to_contain_text(rate_words(turn["figures"]["output_per_second"]))
     expect(table.get_by_role("row")).to_have_count(4)
     shoot(page, "modes-compare")
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.e2e import test_traffic_pages
-from tests.e2e.browsing import LOAD_MS, REAL, press, shoot
+from tests.e2e.browsing import LOAD_MS, REAL, press, rate_words, shoot
 from tests.e2e.serving import Serving, serving, serving_environment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -120,7 +120,7 @@ def see_results(page: Page, plane: Serving) -> None:
     for result in newest(plane)["by_model"]:
         row = figures.get_by_role("row", name=result["display_name"])
         median = result["figures"]["output_per_second"]["median"]
-        expect(row).to_contain_text(f"{median:.1f} t/s" if median < 100 else f"{median:.0f} t/s")
+        expect(row).to_contain_text(rate_words(median))
         expect(row).to_contain_text(f"{int(result['memory_used_mb'] + 0.5)} MB")
     expect(figures.get_by_role("row", name=REAL)).to_contain_text("ran already")
     figures.get_by_role("button", name="Load").click()
