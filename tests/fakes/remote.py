@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+from tests.fakes.control_plane import ControlPlane
 from tests.fakes.ports import free_port
 from tests.fakes.rig import until
 
@@ -158,3 +160,35 @@ async def remote_server(
             task.cancel()
         await asyncio.gather(*conversations, return_exceptions=True)
         await listener.wait_closed()
+
+
+async def put(plane: ControlPlane, name: str, url: str, **more: Any) -> dict[str, Any]:
+    """Make it an upstream of that name; what the API says of it."""
+    answer = await plane.http.put(f"/api/upstreams/{name}", json={"url": url, **more})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+class Steps:
+    """A stream whose next word comes when the test says so."""
+
+    def __init__(self) -> None:
+        self.words: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def __call__(self, server: RemoteServer, asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await begin_stream(writer)
+        while (word := await self.words.get()) is not None:
+            if word == "cut":
+                writer.transport.abort()
+                return
+            await stream(writer, f"data: {word}\n\n")
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+
+async def data_of(response: httpx.Response) -> AsyncIterator[str]:
+    """Of each event of a stream."""
+    async for line in response.aiter_lines():
+        if line.startswith("data: "):
+            yield line.removeprefix("data: ")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from synapse_engine.fleet.health import Asking, ask_health
+from synapse_engine.fleet.health import Probe, ask_health
 
 LOADING = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 7\r\n\r\nloading"
 READY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -55,8 +55,8 @@ SEEN: dict[str, tuple[list[bytes], list[int | None], list[int]]] = {
 async def test_it_is_asked(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("synapse_engine.fleet.health.PROBE_TIMEOUT_SECONDS", 0.2)
     answers, statuses, questions = SEEN[case]
-    async with server(answers) as (url, asked), Asking(url) as asking:
-        assert [await asking.ask() for _ in statuses] == statuses
+    async with server(answers) as (url, asked), Probe(url) as probe:
+        assert [await probe.ask() for _ in statuses] == statuses
         assert asked == questions
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.control_plane import ControlPlane, open_control_plane
 from tests.fakes.raw_client import RawClient
 from tests.fakes.rig import until
-from tests.fakes.stage import Behaviour, Stage
+from tests.fakes.stage import Actor, Behaviour, Stage
 
 from synapse_engine.catalog import registry
 from synapse_engine.catalog.registry_file import SavedRegistry, write_registry
@@ -21,6 +21,7 @@ from synapse_engine.gateway import news
 
 CHAT = "/v1/chat/completions"
 NAME = "Qwen-7B-Q4_K_M.gguf"
+Asked = asyncio.Task[httpx.Response]
 
 
 async def enabled(plane: ControlPlane, file_name: str = NAME, behaviour: Behaviour | None = None) -> str:
@@ -29,7 +30,7 @@ async def enabled(plane: ControlPlane, file_name: str = NAME, behaviour: Behavio
     return model_id
 
 
-def chat(plane: ControlPlane, model: str, **asked: Any) -> asyncio.Task[httpx.Response]:
+def chat(plane: ControlPlane, model: str, **asked: Any) -> Asked:
     return asyncio.create_task(plane.post(CHAT, {"model": model, **asked}))
 
 
@@ -109,7 +110,8 @@ async def test_a_stop_turns_away_who_waits(plane: ControlPlane) -> None:
     assert response.json()["error"]["code"] == "model_not_running"
 
 
-async def test_a_stop_turns_away_who_waits_before_the_others_are_answered(plane: ControlPlane) -> None:
+async def all_seats_taken(plane: ControlPlane) -> tuple[str, Actor, list[Asked], Asked]:
+    """The model, its server, those whom it works for until it is told, and one that waits behind them."""
     model_id = await enabled(plane, behaviour=Behaviour(answers_when_told=True))
     actor = await plane.start(model_id)
     seats = plane.services.gateway.lines.line(model_id).limit
@@ -117,6 +119,11 @@ async def test_a_stop_turns_away_who_waits_before_the_others_are_answered(plane:
     await until(lambda: plane.services.fleet.servers[model_id].active_requests == seats)
     behind = chat(plane, model_id)
     await until(lambda: waiting(plane, model_id) == 1)
+    return model_id, actor, served, behind
+
+
+async def test_a_stop_turns_away_who_waits_before_the_others_are_answered(plane: ControlPlane) -> None:
+    model_id, actor, served, behind = await all_seats_taken(plane)
     stopping = asyncio.create_task(plane.post(f"/api/models/servers/{model_id}/stop"))
     response = await behind
     assert not stopping.done()
@@ -179,13 +186,7 @@ async def test_one_that_was_unloaded_comes_back(plane: ControlPlane) -> None:
 
 
 async def test_one_that_crashes_comes_back_for_who_waits(plane: ControlPlane) -> None:
-    model_id = await enabled(plane, behaviour=Behaviour(answers_when_told=True))
-    actor = await plane.start(model_id)
-    seats = plane.services.gateway.lines.line(model_id).limit
-    served = [chat(plane, model_id) for _ in range(seats)]
-    await until(lambda: plane.services.fleet.servers[model_id].active_requests == seats)
-    behind = chat(plane, model_id)
-    await until(lambda: waiting(plane, model_id) == 1)
+    model_id, actor, served, behind = await all_seats_taken(plane)
     Behaviour().write(Path(plane.services.registry.get(model_id).model.path), plane.stage.path)
     actor.die(1)
     assert {answer.status_code for answer in await asyncio.gather(*served)} == {502}

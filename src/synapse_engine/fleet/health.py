@@ -30,9 +30,9 @@ async def until_healthy(process: Process) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     is_ours = False
-    async with Asking(process.url) as asking:
+    async with Probe(process.url) as probe:
         while True:
-            status = await asking.ask()
+            status = await probe.ask()
             if status is not None and not is_ours:
                 is_ours = await asyncio.to_thread(process.listens)
             if status == 200 and is_ours:
@@ -63,11 +63,11 @@ async def until_hung(process: Process, probe_seconds: float) -> None:
 
 async def ask_health(url: str) -> int | None:
     """The status that `/health` answers; None where it refuses, hangs or breaks off."""
-    async with Asking(url) as asking:
-        return await asking.ask()
+    async with Probe(url) as probe:
+        return await probe.ask()
 
 
-class Asking:
+class Probe:
     """Asks for `/health`, again and again over one connection.
 
     By hand, as it is asked dozens of times while a model loads, and that has the processor for itself then.

@@ -18,7 +18,8 @@ from synapse_engine.gateway.body import Body, in_memory
 from synapse_engine.gateway.dialect import Dialect, error_event, event
 from synapse_engine.gateway.endpoints import NamedBy, name_and_path, name_in_query, with_name_in_query
 from synapse_engine.gateway.errors import RequestCancelled
-from synapse_engine.gateway.heads import AnswerHead, RequestHead
+from synapse_engine.gateway.headers import STREAM_HEADERS, lines_of
+from synapse_engine.gateway.heads import STATUS_LINES, AnswerHead, RequestHead
 from synapse_engine.gateway.line import Asker, Seat, Wish
 from synapse_engine.gateway.names import Target
 from synapse_engine.gateway.plain import plain_answer
@@ -40,11 +41,7 @@ STARTLESS = (b"event: content_block_start", b"event: message_delta")
 # Of a server's error: more than that has no words for anybody.
 ERROR_BYTES = 1 << 16
 CHUNKS_END = b"0\r\n\r\n"
-# As llama-server has it: a proxy that gathers an answer would keep the news to itself.
-STREAM_HEAD = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
-    b"x-accel-buffering: no\r\n"
-)
+STREAM_HEAD = STATUS_LINES[200] + lines_of(STREAM_HEADERS)
 
 
 class Exchange:

@@ -27,6 +27,10 @@ NOT_RETURNED = HOP_BY_HOP | frozenset(
 NOT_FORWARDED_OF_READING = NOT_FORWARDED - {b"accept-encoding"}
 READING = frozenset([b"GET", b"HEAD"])
 OF_THE_CONNECTION = frozenset([b"keep-alive", b"close", b""])
+# As llama-server has it: a proxy that gathers answers would keep the first words to itself.
+UNGATHERED = (b"x-accel-buffering", b"no")
+# Of an event stream that we begin ourselves.
+STREAM_HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"), UNGATHERED]
 
 
 def forwarded_headers(method: bytes, headers: Headers, fields: Fields) -> bytes:

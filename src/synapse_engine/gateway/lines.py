@@ -69,15 +69,13 @@ class Lines:
         line.measure()
         if server.state is State.READY:
             line.came_up_at = time.monotonic()
+        # Not from within the change itself, which others are still to hear of.
+        call_soon = asyncio.get_running_loop().call_soon
         if server.state is State.STOPPING:
             line.hang_up(server.server_id)
-        if not line.waiting:
-            return
-        # Not from within the change itself, which others are still to hear of.
-        if server.state in SETTLED:
-            asyncio.get_running_loop().call_soon(self.resume, line)
-        elif server.state is State.STOPPING:
-            asyncio.get_running_loop().call_soon(self.look_again, [server.model_id])
+            call_soon(self.look_again, [server.model_id])
+        elif line.waiting and server.state in SETTLED:
+            call_soon(self.resume, line)
 
     def look_again(self, model_ids: Iterable[str]) -> None:
         """The choices of these models have changed: whose model may not come up any more waits no longer."""
@@ -185,9 +183,9 @@ class Lines:
         """Raises NotRunning where it neither runs nor comes, and no request may start it."""
         state = self._fleet.state_of(line.model_id)
         if state not in (State.READY, State.STARTING, State.QUEUED):
-            why_not = why_not_started(self._registry.get(line.model_id), self.on_demand)
-            if self._fleet.is_being_held(line.model_id):
-                why_not = HELD
+            is_being_held = self._fleet.is_being_held(line.model_id)
+            entry = self._registry.get(line.model_id)
+            why_not = HELD if is_being_held else why_not_started(entry, self.on_demand)
             if why_not is not None:
                 raise NotRunning(line.model_id, state, f", and {why_not}")
 

@@ -20,6 +20,7 @@ from synapse_engine.gateway.clients import asker_of, until_left
 from synapse_engine.gateway.dialect import Dialect, error_body, error_headers
 from synapse_engine.gateway.errors import CallCancelled
 from synapse_engine.gateway.gateway import Gateway
+from synapse_engine.gateway.headers import UNGATHERED
 
 NDJSON = b"application/x-ndjson"
 JSON = b"application/json"
@@ -98,7 +99,7 @@ class Translated(Response):
         if self._is_stream:
             data += b"\n"
         if not self._has_begun:
-            headers = [(b"content-type", NDJSON), (b"x-accel-buffering", b"no")]
+            headers = [(b"content-type", NDJSON), UNGATHERED]
             if not self._is_stream:
                 headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(data))]
             call.status = 200

@@ -14,6 +14,7 @@ from synapse_engine.gateway.as_models.asked import ModeAsked
 from synapse_engine.gateway.as_models.told import AnthropicTeller, OpenAITeller, Teller
 from synapse_engine.gateway.as_models.voice import Voice
 from synapse_engine.gateway.dialect import Dialect
+from synapse_engine.gateway.headers import STREAM_HEADERS
 from synapse_engine.gateway.heads import AnswerHead
 from synapse_engine.gateway.news import Manner
 from synapse_engine.gateway.queries import Queries, Run
@@ -23,11 +24,6 @@ from synapse_engine.gateway.upstream import Answering
 KEEP_ALIVE_SECONDS = 15.0
 KEEP_ALIVE = b":\n\n"
 JSON_HEADERS = [(b"content-type", b"application/json")]
-STREAM_HEADERS = [
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-]
 
 log = logging.getLogger(__name__)
 
