@@ -104,10 +104,12 @@ class GatewayProtocol(HttpToolsProtocol):
             if self._is_deaf:
                 return
             reason = error.__context__
-            if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(reason, SynapseError):
+            if isinstance(reason, SynapseError):
+                self.refuse(reason)
+            elif isinstance(error, httptools.HttpParserCallbackError):
                 raise  # a defect of ours: the loop writes it down and ends the connection
-            refusal = reason if isinstance(reason, SynapseError) else None
-            self.refuse(refusal or BadRequest("The request is not HTTP", str(error)))
+            else:
+                self.refuse(BadRequest("The request is not HTTP", str(error)))
         else:
             if self._stall is not None or not self._is_whole:
                 self._watch()
