@@ -101,15 +101,8 @@ class GatewayProtocol(HttpToolsProtocol):
         try:
             self._parse(data)
         except httptools.HttpParserError as error:
-            if self._is_deaf:
-                return
-            reason = error.__context__
-            if isinstance(reason, SynapseError):
-                self.refuse(reason)
-            elif isinstance(error, httptools.HttpParserCallbackError):
-                raise  # a defect of ours: the loop writes it down and ends the connection
-            else:
-                self.refuse(BadRequest("The request is not HTTP", str(error)))
+            if not self._is_deaf:
+                self._refuse_unread(error)
         else:
             if self._stall is not None or not self._is_whole:
                 self._watch()
@@ -312,6 +305,16 @@ class GatewayProtocol(HttpToolsProtocol):
             return None
         repeated = find_repeated(data)
         return Shortcut(self.gateway, self, head, repeated) if repeated is not None else None
+
+    def _refuse_unread(self, error: httptools.HttpParserError) -> None:
+        """What the parser has stopped at, or what one of its callbacks has."""
+        reason = error.__context__
+        if isinstance(reason, SynapseError):
+            self.refuse(reason)
+        elif isinstance(error, httptools.HttpParserCallbackError):
+            raise error  # a defect of ours: the loop writes it down and ends the connection
+        else:
+            self.refuse(BadRequest("The request is not HTTP", str(error)))
 
     def _refuse_body(self, error: SynapseError) -> None:
         """The head is good, and so the request may be under way or waiting for its turn."""
